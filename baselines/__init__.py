@@ -1,0 +1,1 @@
+"""LR -> SR by published methods, in PyTorch, behind one contract."""

@@ -1,0 +1,89 @@
+"""What a method is: a frozen dataclass of hyperparameters that, called, restores LR images.
+
+Methods touch no files and no global state: what they need from outside (seed, progress, checkpoints) comes in a `Task`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+Precision = Literal["fp32", "bf16"]
+
+
+class Checkpoint(Protocol):
+    """Where a long training keeps its state, so that it can go on after a crash."""
+
+    @property
+    def every(self) -> int:
+        """Iterations between two saves."""
+        ...
+
+    def load(self) -> dict[str, Any] | None:
+        """Give the last saved state, or None."""
+        ...
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Keep `state` (tensors, numbers and containers of them) in place of the last one."""
+        ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """One LR image to restore.
+
+    Attributes:
+        lr: (1, 3, h, w) float32 RGB in [0, 1], on the device where the work is to be done.
+        seed: of everything random in the method.
+        kernel: (n, n) float64, the true kernel where it is known (see `degradations.contract`); for the methods that
+            are allowed to know it.
+        progress: called with (iterations done, iterations in all).
+        checkpoint: where to keep the state of a long training, if anywhere.
+    """
+
+    lr: Tensor
+    seed: int = 0
+    kernel: NDArray[np.float64] | None = None
+    progress: Callable[[int, int], None] = lambda done, total: None
+    checkpoint: Checkpoint | None = None
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What a method gives for one task.
+
+    Attributes:
+        sr: (1, 3, s h, s w) float RGB, nominally in [0, 1]; the harness clamps.
+        kernel: (n, n) float64, sum 1, where the method estimates one.
+        note: one line for the result's row, where there is something to say (a smaller crop, say).
+    """
+
+    sr: Tensor
+    kernel: NDArray[np.float64] | None = None
+    note: str = ""
+
+
+class Method(Protocol):
+    """LR -> SR. Equal tasks give equal images on the same hardware and library versions."""
+
+    version: ClassVar[int]
+    """Raised when equal hyperparameters no longer give equal images; part of a job's key."""
+    scales: ClassVar[tuple[int, ...]]
+    source: ClassVar[str]
+    """The publication, for `ikebench list methods`."""
+    supervision: ClassVar[str]
+    """`none`, `zero-shot` (trained on the LR image alone) or `supervised`."""
+    paper_iterations: ClassVar[int | None]
+    """Iterations of training that the paper spends on an image; None for methods that do not train on it."""
+
+    def __call__(self, tasks: Sequence[Task], scale: int, precision: Precision = "fp32") -> list[Restored]:
+        """Restore each task's image at `scale`.
+
+        Raises:
+            ValueError: when an image is too small for the method, with the least size.
+            FloatingPointError: when training diverges, with the iteration.
+        """
+        ...

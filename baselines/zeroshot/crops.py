@@ -1,0 +1,84 @@
+"""Where the training crops are taken: mostly where the image has strong gradients (KernelGAN, section 4 of its paper).
+
+All positions are drawn before training. Facts of the sampling: KernelGAN's release, shared by DualSR and IKE.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter
+
+from degradations.resample import imresize
+
+FloatMap = NDArray[np.floating]
+
+GRADIENT_FRAME = 5  # px of the border whose gradients do not count
+GRADIENT_QUANTILE = 0.97  # gradients below it count nothing; those above count alike
+
+
+def sharpness_map(image: FloatMap) -> FloatMap:
+    """Rate every pixel by the strong gradients near it.
+
+    Args:
+        image: (h, w, 3) RGB in [0, 1].
+
+    Returns:
+        (h, w), mean 1.
+    """
+    gray = image @ np.array([0.299, 0.587, 0.114])
+    along_y, along_x = np.gradient(gray)
+    strong = [_strong(np.abs(part)) for part in (along_x, along_y, np.hypot(along_x, along_y))]
+    blurred = _box(np.sum(strong, axis=0), 5)
+    return blurred / blurred.mean() if blurred.any() else np.ones_like(gray)
+
+
+def draw_crops(image: FloatMap, side: int, count: int, rng: np.random.Generator, coarser: int = 1) -> NDArray[np.int64]:
+    """Draw the top-left corners of `count` square crops.
+
+    Args:
+        image: (h, w, 3) RGB in [0, 1], h and w at least `side`.
+        side: of a crop, in px.
+        count: how many.
+        rng: source of randomness.
+        coarser: rate the pixels of the image shrunk by this factor (the downscaler's crops: what counts is the
+            sharpness that is left after downscaling).
+
+    Returns:
+        (count, 2) rows and columns, even where the image allows.
+    """
+    height, width = image.shape[:2]
+    if coarser > 1:
+        shrunk = sharpness_map(imresize(image, 1 / coarser))
+        rating = np.kron(shrunk, np.ones((coarser, coarser)))[:height, :width]
+    else:
+        rating = sharpness_map(image)
+    probability = _framed(_box(rating, max(side // 2, 1)), side // 2).ravel()
+    total = probability.sum()
+    probability = probability / total if total > 0 else np.full(probability.size, 1 / probability.size)
+    centres = np.stack(np.divmod(rng.choice(probability.size, count, p=probability), rating.shape[1]), axis=1)
+    corners = np.clip(centres - side // 2, 0, [height - side, width - side])
+    return corners - corners % 2
+
+
+def _strong(gradient: FloatMap) -> FloatMap:
+    """Keep what is above the quantile, clipped to the next larger value, as a map of sum 1 (0 in a flat image)."""
+    gradient = _framed(gradient, GRADIENT_FRAME)
+    ordered = np.sort(gradient, axis=None)
+    index = int(GRADIENT_QUANTILE * ordered.size)
+    low = ordered[index]
+    following = ordered[min(index + 1, ordered.size - 1)]
+    high = following if following > low else low + 1e-5
+    kept = np.clip(gradient, low, high) - low
+    return kept / kept.sum() if kept.any() else kept
+
+
+def _framed(values: FloatMap, frame: int) -> FloatMap:
+    """Zero a frame of `frame` px."""
+    inner = np.zeros_like(values)
+    if frame == 0:
+        return values
+    inner[frame:-frame, frame:-frame] = values[frame:-frame, frame:-frame]
+    return inner
+
+
+def _box(values: FloatMap, side: int) -> FloatMap:
+    return np.maximum(uniform_filter(values, side, mode="constant"), 0)  # running sums leave -1e-20 where 0 is meant

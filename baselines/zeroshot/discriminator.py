@@ -1,0 +1,71 @@
+"""The patch discriminator of KernelGAN, which DualSR and IKE use too."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+WIDTH = 64  # channels of every hidden layer
+PATCH = 7  # side of the patches that one score judges
+HIDDEN = 5  # layers of [conv 1x1, batch norm, ReLU]
+
+
+class PatchDiscriminator(nn.Module):
+    """conv 7x7 valid; 5 x [conv 1x1, norm, ReLU]; conv 1x1; sigmoid. Spectral norm on every conv.
+
+    Every image is normalised by its own statistics: the batch norm of the releases, run on one image at a time in
+    training mode, is instance norm, and said so it holds for batches too.
+
+    Same mathematics, fewer operations: nothing lies between the 7x7 conv and the first 1x1, so both run as one conv; a
+    bias before a norm is cancelled by it and is left out; hidden layers run as matrix products over pixels.
+    """
+
+    def __init__(self, generator: torch.Generator) -> None:
+        """Draw the weights, as KernelGAN's release: convs U(+-1/sqrt(fan-in)), biases 0, norm scales N(1, 0.02)."""
+        super().__init__()
+        shapes = [(WIDTH, 3 * PATCH**2), *[(WIDTH, WIDTH)] * HIDDEN, (1, WIDTH)]
+        self.weights = nn.ParameterList(_uniform(shape, generator) for shape in shapes)
+        self.norm_scales = nn.ParameterList(1 + 0.02 * torch.randn(WIDTH, generator=generator) for _ in range(HIDDEN))
+        self.norm_shifts = nn.ParameterList(torch.zeros(WIDTH) for _ in range(HIDDEN))
+        self.bias = nn.Parameter(torch.zeros(1))
+        for index, (rows, _) in enumerate(shapes):
+            self.register_buffer(f"singular_{index}", F.normalize(torch.randn(rows, generator=generator), dim=0))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Score every 7x7 patch: 1 = real.
+
+        Args:
+            images: (n, 3, h, w).
+
+        Returns:
+            (n, (h - 6) (w - 6)), in (0, 1).
+        """
+        first, *hidden, last = self._normalised_weights()
+        first = (hidden[0] @ first).view(WIDTH, 3, PATCH, PATCH)
+        features = F.conv2d(images.contiguous(memory_format=torch.channels_last), first)  # (n, 64, h-6, w-6)
+        pixels = features.permute(0, 2, 3, 1).flatten(1, 2)  # (n, p, 64)
+        return torch.stack([self._score(image, hidden[1:], last) for image in pixels.unbind()])
+
+    def _score(self, pixels: Tensor, hidden: list[Tensor], last: Tensor) -> Tensor:
+        for index, (scale, shift) in enumerate(zip(self.norm_scales, self.norm_shifts, strict=True)):
+            if index > 0:  # the first 1x1 conv is part of the 7x7 one
+                pixels = pixels @ hidden[index - 1].T  # (p, 64)
+            pixels = F.batch_norm(pixels, None, None, scale, shift, training=True).relu_()
+        return torch.sigmoid(pixels @ last.T + self.bias)[:, 0]
+
+    def _normalised_weights(self) -> list[Tensor]:
+        """Divide every weight by its largest singular value: one power iteration a forward (Miyato et al. 2018)."""
+        normalised = []
+        for index, weight in enumerate(self.weights):
+            left = self.get_buffer(f"singular_{index}")
+            with torch.no_grad():
+                right = F.normalize(weight.T @ left, dim=0)
+                left.copy_(F.normalize(weight @ right, dim=0))
+            # A copy, because the next forward overwrites the buffer before this one's backward has read it.
+            normalised.append(weight / torch.dot(left.clone(), weight @ right))
+        return normalised
+
+
+def _uniform(shape: tuple[int, int], generator: torch.Generator) -> nn.Parameter:
+    return nn.Parameter((2 * torch.rand(shape, generator=generator) - 1) / math.sqrt(shape[1]))

@@ -1,0 +1,123 @@
+"""The one loop that trains every zero-shot method."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from baselines.contract import Task
+
+CHUNK = 50
+"""Iterations whose inputs are drawn at once, and between two looks at whether the losses are finite."""
+
+
+class Training(Protocol):
+    """One image's training: networks, losses and schedule. The loop brings the rest."""
+
+    @property
+    def iterations(self) -> int:
+        """Iterations in all."""
+        ...
+
+    @property
+    def networks(self) -> nn.Module:
+        """Everything that is trained, for checkpoints."""
+        ...
+
+    @property
+    def optimisers(self) -> Sequence[torch.optim.Optimizer]:
+        """Their state goes into checkpoints too."""
+        ...
+
+    def draw(self, chunk: int) -> dict[str, Tensor]:
+        """Give the inputs of iterations [chunk * CHUNK, (chunk + 1) * CHUNK), stacked along a first axis.
+
+        Depends on the seed and `chunk` alone, so that a resumed training sees the same crops and noise.
+        """
+        ...
+
+    def step(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Train one iteration and give its losses (n,). Static: no branch on data, no look at a value."""
+        ...
+
+
+class TrainingRun:
+    """A training and how far it has come."""
+
+    def __init__(self, training: Training, task: Task) -> None:
+        """Start, or go on where the task's checkpoint was saved."""
+        self.training = training
+        self.task = task
+        self.iteration = 0
+        self._diverged_at = torch.full((), -1, dtype=torch.long, device=task.lr.device)
+        state = task.checkpoint.load() if task.checkpoint else None
+        if state is not None:
+            self._resume(state)
+
+    def advance(self, until: int) -> None:
+        """Train up to iteration `until`.
+
+        Raises:
+            FloatingPointError: if a loss is not finite; names the iteration.
+        """
+        while self.iteration < until:
+            chunk, offset = divmod(self.iteration, CHUNK)
+            inputs = self.training.draw(chunk)
+            for index in range(offset, min(CHUNK, until - chunk * CHUNK)):
+                losses = self.training.step({name: drawn[index] for name, drawn in inputs.items()})
+                self._watch(losses)
+                self.iteration += 1
+                self.task.progress(self.iteration, self.training.iterations)
+                self._checkpoint()
+            self._raise_if_diverged()
+
+    def _watch(self, losses: Tensor) -> None:
+        """Remember the first iteration with a loss that is not finite, without waiting for the device."""
+        bad = ~torch.isfinite(losses).all() & (self._diverged_at < 0)
+        self._diverged_at = torch.where(bad, self.iteration + 1, self._diverged_at)
+
+    def _raise_if_diverged(self) -> None:
+        diverged_at = int(self._diverged_at)
+        if diverged_at >= 0:
+            raise FloatingPointError(
+                f"training diverged: a loss is not finite at iteration {diverged_at} of {self.training.iterations}"
+            )
+
+    def _checkpoint(self) -> None:
+        checkpoint = self.task.checkpoint
+        if checkpoint and self.iteration % checkpoint.every == 0 and self.iteration < self.training.iterations:
+            self._raise_if_diverged()
+            optimisers = [optimiser.state_dict() for optimiser in self.training.optimisers]
+            networks = self.training.networks.state_dict()
+            checkpoint.save({"iteration": self.iteration, "networks": networks, "optimisers": optimisers})
+
+    def _resume(self, state: dict[str, Any]) -> None:
+        self.training.networks.load_state_dict(state["networks"])
+        for optimiser, saved in zip(self.training.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+        self.iteration = state["iteration"]
+
+
+def descend(loss: Tensor, *optimisers: torch.optim.Optimizer) -> None:
+    """Step the optimisers down `loss`; only the gradients that they need are computed."""
+    parameters = [p for optimiser in optimisers for group in optimiser.param_groups for p in group["params"]]
+    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
+    for optimiser in optimisers:
+        optimiser.step()
+
+
+def adam(parameters: Any, betas: tuple[float, float]) -> torch.optim.Adam:  # noqa: ANN401 (torch's own parameter type)
+    """Adam whose learning rate is a tensor on the device, so that a captured step can follow a schedule."""
+    parameters = list(parameters)
+    rate = torch.zeros((), device=parameters[0].device)
+    return torch.optim.Adam(parameters, lr=rate, betas=betas, fused=True)
+
+
+def set_learning_rate(rate: Tensor, *optimisers: torch.optim.Optimizer) -> None:
+    """Write `rate` () into the learning rate of the optimisers, on the device."""
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["lr"].copy_(rate)

@@ -1,0 +1,197 @@
+"""The one resize, the one sampling and the one kernel shift of the project, all in float64."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, sparse
+
+PHASES = ("top-left", "centre")
+"""Where an LR pixel i is sampled: at HR position s i, or at s i + (s - 1) / 2, the middle of its s x s block."""
+
+
+def keys_cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Keys' cubic convolution kernel with a = -0.5, as MATLAB's "bicubic"; zero from |x| = 2 on.
+
+    Source: R. Keys, "Cubic convolution interpolation for digital image processing", 1981, eq. (15).
+    """
+    x = np.abs(x)
+    near = (1.5 * x - 2.5) * x**2 + 1
+    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
+
+
+def resize_matrix(length: int, out_length: int, scale: float, *, antialias: bool = True) -> sparse.csr_matrix:
+    """MATLAB's bicubic `imresize` along one axis, as a matrix.
+
+    Output sample i sits at (i + 0.5) / scale - 0.5 (half-pixel grid); the border is symmetric (edge sample repeated).
+
+    Args:
+        length: samples in.
+        out_length: samples out.
+        scale: out / in factor, as in MATLAB; not recomputed from the lengths.
+        antialias: widen the cubic by 1 / scale when shrinking.
+
+    Returns:
+        (out_length, length) float64, rows sum to 1.
+    """
+    stretch = min(scale, 1.0) if antialias else 1.0
+    position = (np.arange(out_length) + 0.5) / scale - 0.5
+    first = np.floor(position - 2 / stretch).astype(int)
+    taps = first[:, None] + np.arange(int(np.ceil(4 / stretch)) + 2)  # (out_length, taps)
+    weights = keys_cubic(stretch * (position[:, None] - taps))
+    weights /= weights.sum(axis=1, keepdims=True)
+    mirrored = taps % (2 * length)
+    columns = np.where(mirrored < length, mirrored, 2 * length - 1 - mirrored)
+    rows = np.broadcast_to(np.arange(out_length)[:, None], taps.shape)
+    used = weights != 0
+    entries = (weights[used], (rows[used], columns[used]))
+    return sparse.csr_matrix(entries, shape=(out_length, length))  # taps folded at the border add up
+
+
+def imresize(image: NDArray[Any], scale: float, *, antialias: bool = True) -> NDArray[np.float64]:
+    """MATLAB's bicubic `imresize`, before any rounding.
+
+    Args:
+        image: (H, W) or (H, W, C), any real dtype and range.
+        scale: out / in factor: 1/2 halves the sides, 2 doubles them.
+        antialias: as in MATLAB, matters only for shrinking.
+
+    Returns:
+        (ceil(H scale), ceil(W scale), ...) float64 in the image's range; the cubic can overshoot it.
+    """
+    resized = image.astype(np.float64)
+    for axis in (0, 1):
+        length = image.shape[axis]
+        matrix = resize_matrix(length, int(np.ceil(length * scale)), scale, antialias=antialias)
+        lines = np.moveaxis(resized, axis, 0)
+        product = matrix @ lines.reshape(length, -1)
+        resized = np.moveaxis(product.reshape(-1, *lines.shape[1:]), 0, axis)
+    return np.ascontiguousarray(resized)
+
+
+def sample(image: NDArray[Any], scale: int, phase: str) -> NDArray[np.float64]:
+    """Take every `scale`-th pixel of an already filtered image.
+
+    Args:
+        image: (H, W) or (H, W, C), sides multiples of `scale`.
+        scale: sampling step in pixels.
+        phase: "top-left" takes the pixels s i themselves; "centre" interpolates at s i + (s - 1) / 2 by separable Keys
+            cubic, without antialiasing, symmetric border.
+
+    Returns:
+        (H / s, W / s, ...) float64.
+
+    Raises:
+        ValueError: for any other phase.
+    """
+    check_phase(phase)
+    if phase == "top-left":
+        return image[::scale, ::scale].astype(np.float64)
+    return imresize(image, 1 / scale, antialias=False)
+
+
+def check_phase(phase: str) -> None:
+    """Raise ValueError unless `phase` is one of `PHASES`."""
+    if phase not in PHASES:
+        raise ValueError(f"phase must be {' or '.join(PHASES)}, got {phase!r}")
+
+
+def quantise(image: NDArray[Any]) -> NDArray[np.uint8]:
+    """Round to 8 bit: floor(v + 0.5), clipped to 0-255 (halves go up, where `np.round` takes them to even)."""
+    return np.clip(np.floor(image + 0.5), 0, 255).astype(np.uint8)
+
+
+def cut_to_multiple(image: NDArray[Any], scale: int) -> NDArray[Any]:
+    """Cut (H, W, ...) at the bottom and right so that `scale` divides both sides; a view."""
+    height, width = image.shape[:2]
+    return image[: height - height % scale, : width - width % scale]
+
+
+def correlate(image: NDArray[Any], kernel: NDArray[np.float64], *, step: int = 1) -> NDArray[np.float64]:
+    """Filter an image with a kernel, only at every `step`-th pixel from the top-left.
+
+    out[i, j] = sum over u, v of kernel[u, v] * image[step i + u - n // 2, step j + v - n // 2], symmetric border (edge
+    pixel repeated; scipy calls it `reflect`). Taps are added in a fixed order: no threads, no FFT, so stable bytes.
+
+    Args:
+        image: (H, W, C), any real dtype.
+        kernel: (n, n), n odd, correlated (not flipped).
+        step: distance of the wanted pixels.
+
+    Returns:
+        (ceil(H / step), ceil(W / step), C) float64.
+    """
+    height, width = image.shape[:2]
+    radius = len(kernel) // 2
+    planes = np.moveaxis(image.astype(np.float64), 2, 0)  # (C, H, W): long inner loops
+    padded = np.pad(planes, ((0, 0), (radius, radius), (radius, radius)), mode="symmetric")
+    total = np.zeros_like(planes[:, ::step, ::step], order="C")
+    for (u, v), weight in np.ndenumerate(kernel):
+        total += weight * padded[:, u : u + height : step, v : v + width : step]
+    return np.ascontiguousarray(np.moveaxis(total, 0, 2))
+
+
+def bicubic_kernel(scale: int, *, antialias: bool = True) -> NDArray[np.float64]:
+    """Give the kernel of `imresize(image, 1 / scale)`; without antialiasing, that of `sample(..., "centre")`.
+
+    Returns:
+        (n, n) float64, n odd, sum 1, for `correlate(image, kernel, step=scale)`. Its centre of mass lies (s - 1) / 2
+        after index n // 2, so that one side is zero-padded.
+    """
+    blocks = 16  # so many that the middle row is free of border effects
+    row = resize_matrix(blocks * scale, blocks, 1 / scale, antialias=antialias)[[blocks // 2]].toarray().ravel()
+    origin = blocks // 2 * scale
+    radius = int(np.abs(np.flatnonzero(row) - origin).max())
+    taps = row[origin - radius : origin + radius + 1]
+    return np.outer(taps, taps)
+
+
+def kernel_centre(size: int, scale: int, convention: str) -> float:
+    """Where the centre of mass of a downscaling kernel belongs, as an index along one axis.
+
+    Args:
+        size: kernel side in pixels.
+        scale: downscaling factor.
+        convention: "kernelgan", also DualSR's: size // 2 + 0.5 (scale - size % 2). For odd sizes plain bicubic
+            upscaling is then aligned with the HR image. "div2krk", the public DIV2KRK generator's: size / 2 + ...,
+            half a pixel further for odd sizes.
+
+    Raises:
+        ValueError: for any other convention.
+    """
+    offset = 0.5 * (scale - size % 2)
+    if convention == "kernelgan":
+        return size // 2 + offset
+    if convention == "div2krk":
+        return size / 2 + offset
+    raise ValueError(f"convention must be kernelgan or div2krk, got {convention!r}")
+
+
+def shift_kernel(kernel: NDArray[np.float64], scale: int, *, convention: str = "kernelgan") -> NDArray[np.float64]:
+    """Move a kernel's centre of mass to `kernel_centre`, by cubic-spline interpolation.
+
+    The kernel is zero-padded first by p = ceil(largest shift) + 1 on every side, so that nothing is pushed out; the
+    padding moves kernel and centre alike. The sum is kept: KernelGAN's release lets it drift by what the spline loses
+    at the border, which would change the brightness of the LR image.
+
+    Args:
+        kernel: (h, w), positive sum.
+        scale: downscaling factor the kernel belongs to.
+        convention: see `kernel_centre`.
+
+    Returns:
+        (h + 2p, w + 2p) float64; the spline can leave slightly negative values.
+
+    Raises:
+        ValueError: for a kernel without a positive sum, or an unknown convention.
+    """
+    kernel = kernel.astype(np.float64)
+    total = kernel.sum()
+    if not total > 0:
+        raise ValueError(f"a kernel needs a positive sum, got {total}")
+    wanted = np.array([kernel_centre(size, scale, convention) for size in kernel.shape])
+    shift = wanted - ndimage.center_of_mass(kernel)
+    padded = np.pad(kernel, int(np.ceil(np.abs(shift).max())) + 1)
+    shifted = ndimage.shift(padded, shift, order=3)
+    return shifted * (total / shifted.sum())

@@ -1,0 +1,105 @@
+"""What there is: kinds of degradation and methods, by name, as "module:Class" strings that are imported when needed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, get_type_hints
+
+from ikebench.errors import UserError, unknown
+from ikebench.settings import parse_value
+
+KINDS = {
+    "bicubic": "degradations.bicubic:Bicubic",
+    "bilateral": "degradations.bilateral:Bilateral",
+    "median": "degradations.median:Median",
+    "anisotropic": "degradations.anisotropic:Anisotropic",
+    "random": "degradations.random_kernel:RandomKernel",
+    "gaussian": "degradations.gaussian:Gaussian",
+    "track2": "degradations.track2:Track2",
+}
+PAPER_KINDS = ("bilateral", "median", "anisotropic", "random")  # Table 3; what `--kind all` means
+
+METHODS = {
+    "bicubic": "baselines.bicubic:Bicubic",
+    "ike": "ikebench.ike.method:IKE",
+}
+METHOD_ENTRY_POINTS = "ikebench.methods"
+
+Overrides = Mapping[str, Mapping[str, str]]  # name -> field -> value as typed
+
+
+def method_paths() -> dict[str, str]:
+    """Give every method's "module:Class": ours, and those that installed packages bring."""
+    return METHODS | {point.name: point.value for point in entry_points(group=METHOD_ENTRY_POINTS)}
+
+
+def kind_class(name: str) -> Any:  # noqa: ANN401 (a class that follows degradations.contract)
+    """Import a kind of degradation.
+
+    Raises:
+        UserError: for an unknown name.
+    """
+    return _load("kind", name, KINDS)
+
+
+def method_class(name: str) -> Any:  # noqa: ANN401 (a class that follows baselines.contract)
+    """Import a method.
+
+    Raises:
+        UserError: for an unknown name.
+    """
+    return _load("method", name, method_paths())
+
+
+def check_names(what: str, names: Sequence[str], known: Mapping[str, Any]) -> None:
+    """Refuse the first unknown name, with a near match, without importing anything."""
+    for name in names:
+        if name not in known:
+            raise unknown(what, name, known)
+
+
+def expand_kinds(text: str) -> list[str]:
+    """Read a `--kind` value: names between commas; `all` stands for the paper's four."""
+    names = [kind for name in _names(text) for kind in (PAPER_KINDS if name == "all" else (name,))]
+    check_names("kind", names, {**KINDS, "all": ""})
+    return list(dict.fromkeys(names))
+
+
+def expand_methods(text: str) -> list[str]:
+    """Read a `--methods` value: names between commas."""
+    names = _names(text)
+    check_names("method", names, method_paths())
+    return list(dict.fromkeys(names))
+
+
+def configured(cls: type, name: str, values: Mapping[str, str]) -> Any:  # noqa: ANN401
+    """Build a frozen dataclass with some fields given as text: the one place where hyperparameters are overridden.
+
+    Raises:
+        UserError: for an unknown field (with a near match) or a value that does not fit it.
+    """
+    hints = get_type_hints(cls)
+    known = [field.name for field in fields(cls)]
+    changes = {}
+    for field, text in values.items():
+        if field not in known:
+            raise unknown(f"parameter of {name}", field, known)
+        changes[field] = parse_value(f"{name}.{field}", text, hints[field])
+    try:
+        return replace(cls(), **changes)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise UserError("an empty list of names: give at least one")
+    return names
+
+
+def _load(what: str, name: str, paths: Mapping[str, str]) -> Any:  # noqa: ANN401
+    check_names(what, [name], paths)
+    module, _, attribute = paths[name].partition(":")
+    return getattr(import_module(module), attribute)

@@ -1,0 +1,150 @@
+"""How jobs are spread over processes. An engine takes items and a function, and gives events as they happen."""
+
+import ctypes
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+Send = Callable[[int, int], None]
+Work = Callable[[Any, int, Send], Any]
+"""(item, worker's number, progress) -> result. Picklable; an exception it raises counts as the worker's death."""
+
+
+@dataclass(frozen=True)
+class Progressed:
+    """An item is under way: `done` of `total` steps."""
+
+    item: int
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """An item's result."""
+
+    item: int
+    result: Any
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The process that worked on an item died."""
+
+    item: int
+    reason: str
+
+
+Event = Progressed | Finished | Lost
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    connection: Connection
+    item: int | None = None
+
+
+def run_local(items: Sequence[Any], work: Work, workers: int) -> Iterator[Event]:
+    """Work on items in processes of this machine, in order, each process one item at a time.
+
+    A process that dies costs the item that it worked on, no other: a new one takes its place. Closing the iterator
+    (Ctrl-C, say) ends the processes; so does the death of this one, however violent.
+    """
+    waiting = list(range(len(items)))[::-1]
+    crew = [_hire(work, number) for number in range(min(workers, len(items)))]
+    try:
+        for worker in crew:
+            _assign(worker, waiting, items)
+        while any(worker.item is not None for worker in crew):
+            ready = wait([worker.connection for worker in crew if worker.item is not None])
+            for number, worker in enumerate(crew):
+                if worker.connection not in ready:
+                    continue
+                event = _receive(worker)
+                if isinstance(event, Lost):
+                    worker = crew[number] = _replace(worker, work, number)
+                elif isinstance(event, Finished):
+                    worker.item = None
+                yield event
+                if worker.item is None:
+                    _assign(worker, waiting, items)
+    finally:
+        for worker in crew:
+            _dismiss(worker)
+
+
+def _hire(work: Work, number: int) -> _Worker:
+    context = get_context("spawn")  # fork is not safe with CUDA or threads
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs, work, number, os.getpid()), daemon=True)
+    process.start()
+    theirs.close()
+    return _Worker(process, ours)
+
+
+def _assign(worker: _Worker, waiting: list[int], items: Sequence[Any]) -> None:
+    if waiting:
+        worker.item = waiting.pop()
+        try:
+            worker.connection.send((worker.item, items[worker.item]))
+        except OSError:
+            pass  # it is dead already: reading from it says so
+
+
+def _receive(worker: _Worker) -> Event:
+    try:
+        return worker.connection.recv()
+    except (EOFError, OSError):
+        worker.process.join(timeout=5)
+        assert worker.item is not None
+        return Lost(worker.item, _cause(worker.process.exitcode))
+
+
+def _cause(exitcode: int | None) -> str:
+    if exitcode is not None and exitcode < 0:
+        name = signal.Signals(-exitcode).name
+        hint = " (out of memory?)" if name == "SIGKILL" else ""
+        return f"the worker process was ended by {name}{hint}"
+    return f"the worker process ended with exit code {exitcode}"
+
+
+def _replace(worker: _Worker, work: Work, number: int) -> _Worker:
+    _dismiss(worker)
+    return _hire(work, number)
+
+
+def _dismiss(worker: _Worker) -> None:
+    if worker.item is not None:
+        worker.process.kill()  # in the middle of something: nothing of it is kept anyway
+    worker.connection.close()
+    worker.process.join(timeout=10)
+
+
+def _serve(connection: Connection, work: Work, number: int, parent: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
+    _die_with(parent)
+    while True:
+        try:
+            index, item = connection.recv()
+        except EOFError:
+            return
+
+        def send(done: int, total: int, index: int = index) -> None:
+            connection.send(Progressed(index, done, total))
+
+        connection.send(Finished(index, work(item, number, send)))
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel end us when the parent dies, even by kill -9: an orphan would do a job that is run again."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)

@@ -1,0 +1,44 @@
+"""The losses of IKE, equations (1) to (5) of the paper. Image tensors are (3, 1, h, w) or (1, 3, h, w), in [-1, 1]."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+REAL, FAKE = 1.0, 0.0
+
+
+def gan_loss(scores: Tensor, target: float) -> Tensor:
+    """Mean |score - target|: equations (1) and (3), for the generator with target REAL."""
+    return (scores - target).abs().mean()
+
+
+def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """Half of the real and the fake part (KernelGAN)."""
+    return 0.5 * (gan_loss(real, REAL) + gan_loss(fake, FAKE))
+
+
+def energy_loss(image: Tensor, reference: Tensor, window: int) -> Tensor:
+    """Equation (2): L1 of the local means, window x window, valid area, per colour."""
+    return F.avg_pool2d(image - reference, window, stride=1).abs().mean()
+
+
+def total_variation(image: Tensor) -> Tensor:
+    """Equation (5) as a mean over pixels: sqrt(dx^2 + dy^2 + 1e-8), the small term for a gradient at 0."""
+    along_x = image[..., :-1, 1:] - image[..., :-1, :-1]
+    along_y = image[..., 1:, :-1] - image[..., :-1, :-1]
+    return torch.sqrt(along_x**2 + along_y**2 + 1e-8).mean()
+
+
+def smoothness_mask(image: Tensor) -> Tensor:
+    """f_mask of equation (4): 1 - Sobel magnitude, clipped to [0, 1], of the image mapped to [0, 1] (as DualSR)."""
+    n, c, h, w = image.shape
+    unit = (image.detach().reshape(n * c, 1, h, w) + 1) / 2
+    sobel_x = image.new_tensor([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+    kernels = torch.stack([sobel_x, sobel_x.T])[:, None]  # (2, 1, 3, 3)
+    magnitude = F.conv2d(unit, kernels, padding=1).square().sum(1, keepdim=True).sqrt()
+    return (1 - magnitude.clamp(0, 1)).reshape(n, c, h, w)
+
+
+def interpolation_loss(image: Tensor, bicubic: Tensor) -> Tensor:
+    """Equation (4): L1 to the bicubic image where that one is smooth."""
+    return (smoothness_mask(bicubic) * (image - bicubic)).abs().mean()

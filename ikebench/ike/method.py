@@ -1,0 +1,277 @@
+"""IKE as the paper defines it: its hyperparameters, one image's training, and the restoration."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from baselines.contract import Precision, Restored, Task
+from baselines.resample import Grid, Resize
+from baselines.tiling import tiled
+from baselines.zeroshot.crops import draw_crops
+from baselines.zeroshot.discriminator import PatchDiscriminator
+from baselines.zeroshot.training import CHUNK, TrainingRun, adam, descend, set_learning_rate
+from ikebench.ike import losses
+from ikebench.ike.network import (
+    Activation,
+    DenseShape,
+    IKENet,
+    ZUpsampler,
+    channels_to_colours,
+    colours_to_channels,
+    decode,
+    encode,
+)
+
+SMALLEST_LLR = 12
+"""px: below, a downscaled crop leaves too few 9x9 windows and 7x7 patches to learn from."""
+
+
+@dataclass(frozen=True)
+class IKE:
+    """Invertible kernel estimator: paper first, the authors' release where the paper is silent."""
+
+    version: ClassVar[int] = 1
+    scales: ClassVar[tuple[int, ...]] = (2, 4)
+    source: ClassVar[str] = "Chang, Chiu, Huang: Find the way back, ICIP 2022"
+    supervision: ClassVar[str] = "zero-shot"
+    paper_iterations: ClassVar[int | None] = 3000  # paper: Training Procedure
+
+    iterations: int = 3000  # paper: Training Procedure
+    blocks: int = 4  # paper: K
+    layers: int = 5  # release: dense blocks
+    growth: int = 32  # release: dense blocks
+    activation: Activation = "none"  # release: its published command is linear
+    xavier_gain: float = 0.1  # release: all of the flow and U
+    tri_channel: bool = True  # paper: Table 1; off = plain additive coupling
+    bicubic_residual: bool = True  # paper: Bicubic Residual; off = the network sees the image itself
+    grid: Grid = "half-pixel"  # ours: aligned with the HR; the release: align-corners
+    u_layers: int = 8  # paper: Z-upscale module
+    u_width: int = 64  # paper: Z-upscale module
+    crop: int = 128  # release: LR px
+    lambda_forward: float = 1.0  # paper: eq. (6)
+    lambda_energy: float = 4.0  # paper: eq. (6), at the start; 0 with lambda_energy_end 0 = off
+    lambda_energy_end: float = 1.0  # paper: "gradually decrease it to 1"; ours: linearly over the run
+    energy_window: int = 9  # paper: eq. (2)
+    lambda_backward: float = 5.0  # paper: eq. (7); 0 = off
+    lambda_tv: float = 1.0  # paper: eq. (7); 0 = off
+    lambda_interpolation: float = 5.0  # paper: eq. (7); 0 = off
+    learning_rate: float = 2e-4  # release: Adam
+    beta1: float = 0.25  # release: Adam
+    beta2: float = 0.999  # release: Adam
+    decay_every: int = 750  # release: flow, U and PD1; PD2 keeps its rate
+    decay: float = 0.1  # release
+    noise: float = 1 / 255  # KernelGAN: on PD1's real crops (of the range [0, 1]) and fakes (of [-1, 1])
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained."""
+        if self.iterations < 0 or min(self.blocks, self.layers - 1, self.growth, self.u_layers - 1, self.u_width) < 1:
+            raise ValueError("ike: iterations must be 0 or more, blocks, growth and u_width 1, layers and u_layers 2")
+        if self.activation not in ("none", "relu", "leaky-relu"):
+            raise ValueError(f"ike: activation must be none, relu or leaky-relu, not '{self.activation}'")
+        if self.grid not in ("half-pixel", "align-corners"):
+            raise ValueError(f"ike: grid must be half-pixel or align-corners, not '{self.grid}'")
+
+    def __call__(self, tasks: Sequence[Task], scale: int, precision: Precision = "fp32") -> list[Restored]:
+        """Train on each LR image and restore it.
+
+        Raises:
+            ValueError: if a side of the LR image is under 12 x scale px.
+            FloatingPointError: if training diverges.
+        """
+        return [self._restore(task, scale, precision) for task in tasks]
+
+    def _restore(self, task: Task, scale: int, precision: Precision) -> Restored:
+        training = IKETraining(self, task, scale, precision)
+        TrainingRun(training, task).advance(self.iterations)
+        note = "" if training.crop == self.crop else f"trained on crops of {training.crop} px: the image is small"
+        return Restored(training.restore(), note=note)
+
+
+class Crop(NamedTuple):
+    """The bicubic companions of an LR image or crop, one colour an image. Range [-1, 1]."""
+
+    image: Tensor  # (3, 1, h, w)
+    down: Tensor  # (3, 1, h/s, w/s)
+    up: Tensor  # (3, 1, s h, s w)
+    residual: Tensor  # (3, 1, h, w): what the network sees
+
+
+class IKETraining:
+    """One image's training (see `baselines.zeroshot.training.Training`)."""
+
+    def __init__(self, ike: IKE, task: Task, scale: int, precision: Precision = "fp32") -> None:
+        """Build the networks and draw every crop position.
+
+        Raises:
+            ValueError: if a side of the LR image is under 12 x scale px.
+        """
+        self.ike, self.scale, self.precision = ike, scale, precision
+        self.iterations, self.seed = ike.iterations, task.seed
+        self.size = task.lr.shape[-2:]
+        self.lr = _padded(task.lr, scale) * 2 - 1  # (1, 3, h, w) in [-1, 1]
+        self.crop = _crop_side(self.lr, ike.crop, scale)
+        self._build_networks()
+        self._build_optimisers()
+        self._draw_positions(task.lr)
+        corner = self.lr[..., : self.crop, : self.crop]
+        self.crop_companions = self._resizers(corner)
+        self.z_up = Resize.bicubic(self.crop_companions[0](corner), scale, ike.grid)
+
+    def _build_networks(self) -> None:
+        ike, generator = self.ike, torch.Generator().manual_seed(self.seed)
+        shape = DenseShape(ike.layers, ike.growth, ike.xavier_gain, ike.activation)
+        z_channels = 3 * (self.scale**2 - 1)
+        self.flow = IKENet(self.scale, ike.blocks, shape, ike.tri_channel, generator)
+        self.u = ZUpsampler(z_channels, ike.u_layers, ike.u_width, ike.xavier_gain, generator)
+        self.pd1, self.pd2 = PatchDiscriminator(generator), PatchDiscriminator(generator)
+        self.networks = nn.ModuleList([self.flow, self.u, self.pd1, self.pd2]).to(self.lr.device)
+
+    def _build_optimisers(self) -> None:
+        betas = (self.ike.beta1, self.ike.beta2)
+        self.flow_adam, self.u_adam, self.pd1_adam, self.pd2_adam = (
+            adam(network.parameters(), betas) for network in self.networks
+        )
+        self.optimisers = [self.flow_adam, self.u_adam, self.pd1_adam, self.pd2_adam]
+
+    def _draw_positions(self, lr: Tensor) -> None:
+        rng = np.random.default_rng(self.seed)
+        pixels = lr[0].permute(1, 2, 0).double().cpu().numpy()  # (h, w, 3) in [0, 1]
+        self.corners = draw_crops(pixels, self.crop, self.iterations, rng, coarser=self.scale)
+        self.real_corners = draw_crops(pixels, self.crop // self.scale, self.iterations, rng)
+
+    def draw(self, chunk: int) -> dict[str, Tensor]:
+        """Cut the crops, draw the noise and the schedules of one chunk of iterations."""
+        ike, device = self.ike, self.lr.device
+        iterations = torch.arange(chunk * CHUNK, min((chunk + 1) * CHUNK, self.iterations))
+        real = self._cut(self.real_corners[iterations], self.crop // self.scale)  # (n, 1, 3, c/s, c/s)
+        chunk_seed = int(np.random.SeedSequence([self.seed, chunk]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+        generator = torch.Generator(device).manual_seed(chunk_seed)
+        noise = torch.randn(2, *real.shape, generator=generator, device=device) * ike.noise
+        progress = iterations / max(self.iterations - 1, 1)
+        return {
+            "crop": self._cut(self.corners[iterations], self.crop),  # (n, 1, 3, c, c)
+            "real": real + 2 * noise[0],
+            "fake_noise": noise[1],
+            "rate": (ike.learning_rate * ike.decay ** (iterations // ike.decay_every)).float().to(device),
+            "pd2_rate": torch.full(iterations.shape, ike.learning_rate, device=device),
+            "energy": (ike.lambda_energy + (ike.lambda_energy_end - ike.lambda_energy) * progress).to(device),
+        }
+
+    def _cut(self, corners: np.ndarray, side: int) -> Tensor:
+        return torch.stack([self.lr[..., y : y + side, x : x + side] for y, x in corners])
+
+    def step(self, inputs: dict[str, Tensor]) -> Tensor:
+        """One iteration: the encoding phase and the decoding phase, each followed by its discriminator's step."""
+        set_learning_rate(inputs["rate"], self.flow_adam, self.u_adam, self.pd1_adam)
+        set_learning_rate(inputs["pd2_rate"], self.pd2_adam)
+        with torch.autocast(self.lr.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+            crop = self._companions(inputs["crop"], self.crop_companions)
+            encoding = self._encoding_phase(crop, inputs)
+            decoding = self._decoding_phase(crop, inputs)
+        return torch.stack([*encoding, *decoding]).detach()
+
+    def _encoding_phase(self, crop: Crop, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Equation (6), then PD1."""
+        ike, pd1, couplings = self.ike, self.pd1, self.flow.couplings()
+        llr = self._downscaled(encode(crop.residual, couplings), crop)  # (3, 1, c/s, c/s)
+        fake = llr.transpose(0, 1)  # (1, 3, c/s, c/s)
+        loss = ike.lambda_forward * losses.gan_loss(pd1(fake), losses.REAL)
+        if ike.lambda_energy or ike.lambda_energy_end:
+            loss = loss + inputs["energy"] * losses.energy_loss(llr, crop.down, ike.energy_window)
+        descend(loss, self.flow_adam)
+
+        scores = pd1(torch.cat([inputs["real"], fake.detach() + inputs["fake_noise"]]))
+        pd1_loss = losses.discriminator_loss(scores[0], scores[1])
+        descend(pd1_loss, self.pd1_adam)
+        return loss, pd1_loss
+
+    def _decoding_phase(self, crop: Crop, inputs: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        """Equation (7), then PD2."""
+        ike, pd2 = self.ike, self.pd2
+        sr = self._super_resolve(crop, self.z_up)  # (3, 1, s c, s c)
+        image = sr.transpose(0, 1)  # (1, 3, s c, s c)
+        terms = [
+            (ike.lambda_backward, lambda: losses.gan_loss(pd2(image), losses.REAL)),
+            (ike.lambda_tv, lambda: losses.total_variation(sr)),
+            (ike.lambda_interpolation, lambda: losses.interpolation_loss(sr, crop.up)),
+        ]
+        loss = torch.stack([weight * term() for weight, term in terms if weight]).sum()
+        descend(loss, self.flow_adam, self.u_adam)
+        if not ike.lambda_backward:
+            return (loss,)
+
+        scores = pd2(torch.cat([inputs["crop"], _tiles(image.detach(), self.scale)]))
+        pd2_loss = losses.discriminator_loss(scores[0], scores[1:])
+        descend(pd2_loss, self.pd2_adam)
+        return loss, pd2_loss
+
+    def _super_resolve(self, crop: Crop, z_up: Resize, tile: int | None = None) -> Tensor:
+        """E, U and D: (3, 1, s h, s w). No gradient flows through E: Z is given to U as data (release)."""
+        couplings = self.flow.couplings()
+        with torch.no_grad():
+            z = encode(crop.residual, couplings)[:, 1:]  # (3, s^2-1, h/s, w/s)
+        z_large = self._upsample(colours_to_channels(z_up(z)), tile)
+        detail = decode(torch.cat([crop.residual, channels_to_colours(z_large)], dim=1), couplings)
+        return detail + crop.up if self.ike.bicubic_residual else detail
+
+    def _upsample(self, z: Tensor, tile: int | None) -> Tensor:
+        return self.u(z) if tile is None else tiled(self.u, z, tile, halo=self.ike.u_layers)
+
+    def _downscaled(self, encoded: Tensor, crop: Crop) -> Tensor:
+        """X_LLR: the encoded channel 0, plus the bicubic part where the network saw only the residual."""
+        return encoded[:, :1] + crop.down if self.ike.bicubic_residual else encoded[:, :1]
+
+    def _resizers(self, image: Tensor) -> tuple[Resize, Resize, Resize]:
+        """Down by s, back up, and up by s, for images of this size."""
+        scale, grid = self.scale, self.ike.grid
+        down = Resize.bicubic(image, 1 / scale, grid)
+        return down, Resize.bicubic(down(image), scale, grid), Resize.bicubic(image, scale, grid)
+
+    def _companions(self, image: Tensor, resizers: tuple[Resize, Resize, Resize]) -> Crop:
+        """Section "Bicubic Residual": X, X_down, X_up and R = X - up(X_down), of an image (1, 3, h, w)."""
+        down, back, up = resizers
+        image = image.transpose(0, 1)  # (3, 1, h, w)
+        smaller = down(image)
+        residual = image - back(smaller) if self.ike.bicubic_residual else image
+        return Crop(image, smaller, up(image), residual)
+
+    @torch.no_grad()
+    def restore(self, tile: int = 512) -> Tensor:
+        """Restore the whole LR image with the networks as they are: (1, 3, s h, s w) in [0, 1], not clamped.
+
+        U, the widest network, runs on tiles of `tile` px with an exact overlap, so that memory does not grow with it.
+        """
+        resizers = self._resizers(self.lr)
+        whole = self._companions(self.lr, resizers)
+        with torch.autocast(self.lr.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+            sr = self._super_resolve(whole, Resize.bicubic(whole.down, self.scale, self.ike.grid), tile)
+        height, width = (side * self.scale for side in self.size)
+        return (sr.float().transpose(0, 1)[..., :height, :width] + 1) / 2
+
+
+def _padded(lr: Tensor, scale: int) -> Tensor:
+    """Reflect the bottom and right border until the scale divides the sides."""
+    height, width = lr.shape[-2:]
+    return F.pad(lr, (0, -width % scale, 0, -height % scale), mode="reflect")
+
+
+def _crop_side(lr: Tensor, wanted: int, scale: int) -> int:
+    least = SMALLEST_LLR * scale
+    smallest = min(lr.shape[-2:])
+    if smallest < least:
+        raise ValueError(
+            f"the LR image is {lr.shape[-1]}x{lr.shape[-2]} px; ike at x{scale} needs {least} px on each side"
+        )
+    side = min(wanted, smallest)
+    return side - side % scale
+
+
+def _tiles(image: Tensor, count: int) -> Tensor:
+    """Cut (1, 3, count c, count c) into (count^2, 3, c, c)."""
+    rows = image[0].unflatten(1, (count, -1)).unflatten(3, (count, -1))  # (3, count, c, count, c)
+    return rows.permute(1, 3, 0, 2, 4).flatten(0, 1)

@@ -1,0 +1,206 @@
+"""IKENet, the invertible network of the paper (section 2 and Table 1), and the Z-upscale module U.
+
+Colours are a batch of three one-channel images with shared weights. Notation of the comments: n images of one channel,
+s the scale of one stage (always 2), C channels inside a stage.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from baselines.zeroshot.deep_linear import compose_dense, convolve
+
+Activation = Literal["none", "relu", "leaky-relu"]
+Map = Callable[[Tensor], Tensor]
+
+STAGE_SCALE = 2
+ACTIVATIONS: dict[str, Map] = {"relu": F.relu, "leaky-relu": lambda x: F.leaky_relu(x, 0.2)}
+
+
+@dataclass(frozen=True)
+class DenseShape:
+    """The hyperparameters that all dense blocks share; see `ikebench.ike.method.IKE` for their sources."""
+
+    layers: int
+    growth: int
+    gain: float
+    activation: Activation
+
+
+class DenseBlock(nn.Module):
+    """phi, sigma or rho: 3x3 convs, each on the input and the outputs of all before it."""
+
+    def __init__(self, inputs: int, outputs: int, shape: DenseShape, generator: torch.Generator) -> None:
+        """Draw xavier-normal weights and zero biases."""
+        super().__init__()
+        self.activation = shape.activation
+        widths = [*[shape.growth] * (shape.layers - 1), outputs]
+        channels = [inputs + index * shape.growth for index in range(shape.layers)]
+        self.weights = nn.ParameterList(
+            xavier(width, channel, shape.gain, generator) for width, channel in zip(widths, channels, strict=True)
+        )
+        self.biases = nn.ParameterList(torch.zeros(width) for width in widths)
+
+    def map(self) -> Map:
+        """Give the block's function: one composed convolution where it is linear, else layer by layer.
+
+        The kernel is composed here, once, so that a step that uses the block in several places pays once.
+        """
+        if self.activation != "none":
+            return self.layered
+        kernel, bias = compose_dense(list(self.weights), list(self.biases))
+        return lambda x: convolve(x, kernel, bias)
+
+    def layered(self, x: Tensor) -> Tensor:
+        """Run the block layer by layer: (n, inputs, h, w) -> (n, outputs, h, w)."""
+        activate = ACTIVATIONS.get(self.activation, lambda features: features)
+        *hidden, last = zip(self.weights, self.biases, strict=True)
+        for weight, bias in hidden:
+            x = torch.cat([x, activate(F.conv2d(x, weight, bias, padding=1))], dim=1)
+        return F.conv2d(x, *last, padding=1)
+
+
+@dataclass(frozen=True)
+class Coupling:
+    """One invertible block with its maps ready to run (paper, Table 1); without rho the plain additive coupling."""
+
+    phi: Map
+    sigma: Map
+    rho: Map | None
+
+    def split(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Split C channels into x_a (1), x_b and x_res (the last; none without rho)."""
+        kept = 1 if self.rho else 0
+        x_a, x_b, x_res = x.split([1, x.shape[1] - 1 - kept, kept], dim=1)
+        return x_a, x_b, x_res
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Encode (n, C, h, w)."""
+        x_a, x_b, x_res = self.split(x)
+        y_a = x_a + self.phi(x_b)
+        y_b = x_b + self.sigma(y_a)
+        if self.rho:
+            y_a = y_a + self.rho(x_res)
+        return torch.cat([y_a, y_b, x_res], dim=1)
+
+    def inverse(self, y: Tensor) -> Tensor:
+        """Decode (n, C, h, w): `forward` backwards, rho first."""
+        y_a, y_b, y_res = self.split(y)
+        if self.rho:
+            y_a = y_a - self.rho(y_res)
+        x_b = y_b - self.sigma(y_a)
+        x_a = y_a - self.phi(x_b)
+        return torch.cat([x_a, x_b, y_res], dim=1)
+
+
+class CouplingBlock(nn.Module):
+    """The dense blocks of one coupling."""
+
+    def __init__(self, channels: int, shape: DenseShape, tri_channel: bool, generator: torch.Generator) -> None:
+        """Build phi, sigma and, for the tri-channel split of `channels` into 1, C - 2 and 1, rho."""
+        super().__init__()
+        b_channels = channels - 2 if tri_channel else channels - 1
+        self.phi = DenseBlock(b_channels, 1, shape, generator)
+        self.sigma = DenseBlock(1, b_channels, shape, generator)
+        self.rho = DenseBlock(1, 1, shape, generator) if tri_channel else None
+
+    def coupling(self) -> Coupling:
+        """Compose the maps as the weights are now."""
+        return Coupling(self.phi.map(), self.sigma.map(), self.rho.map() if self.rho else None)
+
+
+class IKENet(nn.Module):
+    """Stages of [space-to-depth(2), K couplings]: one stage at x2, two at x4.
+
+    Encoding maps (n, 1, s h, s w) to (n, s^2, h, w): channel 0 the downscaled image, the others the maps Z, the last of
+    them x_res. Decoding is its exact inverse.
+    """
+
+    def __init__(
+        self, scale: int, blocks: int, shape: DenseShape, tri_channel: bool, generator: torch.Generator
+    ) -> None:
+        """Build the stages for `scale`, a power of 2."""
+        super().__init__()
+        channels = [STAGE_SCALE ** (2 * (stage + 1)) for stage in range(int(math.log2(scale)))]
+        self.blocks = [
+            [CouplingBlock(count, shape, tri_channel, generator) for _ in range(blocks)] for count in channels
+        ]
+        self.stages = nn.ModuleList(nn.ModuleList(stage) for stage in self.blocks)  # makes torch know them
+
+    def couplings(self) -> list[list[Coupling]]:
+        """Compose the maps of every block, stage by stage, for `encode` and `decode`. Once per change of weights."""
+        return [[block.coupling() for block in stage] for stage in self.blocks]
+
+
+def encode(x: Tensor, stages: Sequence[Sequence[Coupling]]) -> Tensor:
+    """Encode (n, 1, s h, s w) -> (n, s^2, h, w)."""
+    for couplings in stages:
+        x = space_to_depth(x)
+        for coupling in couplings:
+            x = coupling.forward(x)
+    return x
+
+
+def decode(y: Tensor, stages: Sequence[Sequence[Coupling]]) -> Tensor:
+    """Decode (n, s^2, h, w) -> (n, 1, s h, s w): the inverse of `encode`."""
+    for couplings in reversed(stages):
+        for coupling in reversed(couplings):
+            y = coupling.inverse(y)
+        y = depth_to_space(y)
+    return y
+
+
+def space_to_depth(x: Tensor) -> Tensor:
+    """(n, c, 2h, 2w) -> (n, 4c, h, w), phase-major (row, column), previous channels innermost (IKE release)."""
+    n, c, h, w = x.shape
+    x = x.view(n, c, h // 2, 2, w // 2, 2).permute(0, 3, 5, 1, 2, 4)  # (n, row, column, c, h, w)
+    return x.reshape(n, 4 * c, h // 2, w // 2)
+
+
+def depth_to_space(x: Tensor) -> Tensor:
+    """(n, 4c, h, w) -> (n, c, 2h, 2w): the inverse of `space_to_depth`."""
+    n, c, h, w = x.shape
+    x = x.view(n, 2, 2, c // 4, h, w).permute(0, 3, 4, 1, 5, 2)  # (n, c, h, row, w, column)
+    return x.reshape(n, c // 4, 2 * h, 2 * w)
+
+
+class ZUpsampler(nn.Module):
+    """U: 3x3 convs with ReLU between, on the bicubically upscaled maps Z of all three colours together."""
+
+    def __init__(self, channels: int, layers: int, width: int, gain: float, generator: torch.Generator) -> None:
+        """Draw xavier-normal weights and zero biases."""
+        super().__init__()
+        widths = [channels, *[width] * (layers - 1), channels]
+        self.weights = nn.ParameterList(
+            xavier(outputs, inputs, gain, generator) for inputs, outputs in zip(widths, widths[1:], strict=False)
+        )
+        self.biases = nn.ParameterList(torch.zeros(outputs) for outputs in widths[1:])
+
+    def forward(self, z: Tensor) -> Tensor:
+        """(1, channels, h, w) -> (1, channels, h, w)."""
+        z = z.contiguous(memory_format=torch.channels_last)
+        *hidden, last = zip(self.weights, self.biases, strict=True)
+        for weight, bias in hidden:
+            z = F.conv2d(z, weight, bias, padding=1).relu_()
+        return F.conv2d(z, *last, padding=1).contiguous()
+
+
+def colours_to_channels(maps: Tensor) -> Tensor:
+    """(3, m, h, w) -> (1, 3m, h, w), map-major: z1R, z1G, z1B, z2R, ... (IKE release)."""
+    return maps.transpose(0, 1).flatten(0, 1)[None]
+
+
+def channels_to_colours(channels: Tensor) -> Tensor:
+    """(1, 3m, h, w) -> (3, m, h, w): the inverse of `colours_to_channels`."""
+    return channels[0].unflatten(0, (-1, 3)).transpose(0, 1)
+
+
+def xavier(outputs: int, inputs: int, gain: float, generator: torch.Generator) -> nn.Parameter:
+    """Draw a 3x3 conv's weights, Xavier-normal."""
+    weight = torch.empty(outputs, inputs, 3, 3)
+    return nn.Parameter(nn.init.xavier_normal_(weight, gain=gain, generator=generator))

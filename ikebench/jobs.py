@@ -1,0 +1,176 @@
+"""What `run` has to do: one job per LR image, method and seed. Pure planning, no files."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import Any
+
+import pandas as pd
+
+from ikebench.catalog import configured, method_class
+from ikebench.errors import UserError
+from ikebench.seeds import derive_seed
+from ikebench.store import Row, sr_path, to_rows
+
+MAX_SEED = 2**63  # torch's generators take signed 64-bit seeds
+
+
+@dataclass(frozen=True)
+class MethodChoice:
+    """A configured method and the name under which its results are kept.
+
+    Attributes:
+        label: its name in tables and paths: the method's own, or that of `--as`.
+        name: of the method in the catalog.
+        method: the configured frozen dataclass (see `baselines.contract.Method`).
+        settings: the fields that differ from the defaults.
+    """
+
+    label: str
+    name: str
+    method: Any
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image to restore with one method.
+
+    Attributes:
+        case: set, image, kind, scale, method (the label), seed, iterations.
+        choice: the method.
+        seed: of the method's randomness, derived from the case.
+        key: hash of everything that decides the SR image.
+        cost: rough, for the order and the time left: iterations x scale^2, or 1.
+        data: the row of `data.parquet`.
+    """
+
+    case: Row
+    choice: MethodChoice
+    seed: int
+    key: str
+    cost: float
+    data: Row
+
+    @property
+    def sr_path(self) -> str:
+        """Where the SR image goes, relative to the workspace."""
+        return sr_path(self.case)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which LR images and how: the options of `run` that choose jobs."""
+
+    kinds: Sequence[str] | None = None
+    scales: Sequence[int] | None = None
+    dataset: str | None = None
+    limit: int | None = None
+    seed: int = 0
+    precision: str = "fp32"
+
+
+def choose_methods(
+    names: Sequence[str], overrides: Mapping[str, Mapping[str, str]], iterations: int | None, label: str | None
+) -> list[MethodChoice]:
+    """Configure methods.
+
+    Args:
+        names: in the catalog.
+        overrides: method -> field -> value as typed.
+        iterations: for every method that trains.
+        label: `--as`: keep the results of the one method under this name.
+
+    Raises:
+        UserError: for unknown fields, overrides of a method that is not run, or a label that cannot be.
+    """
+    stray = next((name for name in overrides if name not in names), None)
+    if stray:
+        raise UserError(f"--set {stray}.…: {stray} is not among --methods {','.join(names)}")
+    if label is not None:
+        _check_label(label, names)
+    choices = []
+    for name in names:
+        cls = method_class(name)
+        values = dict(overrides.get(name, {}))
+        if iterations is not None and cls.paper_iterations is not None:
+            values["iterations"] = str(iterations)
+        method = configured(cls, name, values)
+        default = asdict(cls())
+        changed = {field: value for field, value in asdict(method).items() if value != default[field]}
+        choices.append(MethodChoice(label or name, name, method, changed))
+    return choices
+
+
+def plan(data: pd.DataFrame, choices: Sequence[MethodChoice], selection: Selection) -> tuple[list[Job], list[str]]:
+    """Plan the jobs, longest first, and say in a line each what was left out because a method cannot do it.
+
+    Raises:
+        UserError: if nothing is selected.
+    """
+    rows = select_rows(data, selection)
+    jobs, left_out = [], []
+    for choice in choices:
+        possible = rows[rows["scale"].isin(choice.method.scales)]
+        for scale in sorted(set(rows["scale"]) - set(possible["scale"])):
+            left_out.append(f"{choice.label} does not do x{scale}: left out")
+        jobs += [_job(choice, row, selection) for row in to_rows(possible)]
+    if not jobs:
+        raise UserError("; ".join(left_out) or "nothing to run")
+    return sorted(jobs, key=lambda job: -job.cost), left_out
+
+
+def select_rows(data: pd.DataFrame, selection: Selection) -> pd.DataFrame:
+    """Take the rows of `data.parquet` that are selected; `limit` counts images of each set.
+
+    Raises:
+        UserError: if there are none, with what there is.
+    """
+    rows = data
+    wanted = {"kind": selection.kinds, "scale": selection.scales, "set": selection.dataset and [selection.dataset]}
+    for column, values in wanted.items():
+        if values is None:
+            continue
+        missing = [value for value in values if value not in set(data[column])]
+        if missing:
+            there = ", ".join(map(str, sorted(set(data[column]))))
+            raise UserError(f"no data of {column} {missing[0]}: there is {there}; `ikebench make-data` makes more")
+        rows = rows[rows[column].isin(values)]
+    if selection.limit is not None:
+        order = rows.groupby("set")["image"].transform(lambda images: pd.factorize(images)[0])
+        rows = rows[order < selection.limit]
+    if rows.empty:
+        raise UserError("no data of that kind and scale together: `ikebench make-data` makes it")
+    return rows
+
+
+def _job(choice: MethodChoice, row: Row, selection: Selection) -> Job:
+    iterations = getattr(choice.method, "iterations", None)
+    case = {name: row[name] for name in ("set", "image", "kind", "scale")}
+    case |= {"method": choice.label, "seed": selection.seed, "iterations": iterations}
+    # Of the case, not of the method's name: rivals and variants start from equal random numbers.
+    seed = derive_seed(selection.seed, row["image"], row["kind"], row["scale"]) % MAX_SEED
+    decisive = {
+        "method": choice.name,
+        "version": choice.method.version,
+        "hyperparameters": asdict(choice.method),
+        "seed": seed,
+        "scale": row["scale"],
+        "lr_sha256": row["lr_sha256"],
+        "precision": selection.precision,
+    }
+    key = sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+    cost = float((iterations or 0) * row["scale"] ** 2 + 1)
+    return Job(case, choice, seed, key, cost, row)
+
+
+def _check_label(label: str, names: Sequence[str]) -> None:
+    from ikebench.catalog import method_paths
+
+    if len(names) != 1:
+        raise UserError("--as names one method's results: give one name to --methods")
+    if label in method_paths():
+        raise UserError(f"--as {label}: that is a method's own name; choose another")
+    if not all(character.isalnum() or character in "-_." for character in label) or label.startswith("."):
+        raise UserError(f"--as {label}: use letters, digits, '-', '_' and '.'")

@@ -1,0 +1,60 @@
+"""What `ikebench list` prints."""
+
+from collections.abc import Callable, Sequence
+
+from ikebench.catalog import KINDS, kind_class, method_class, method_paths
+from ikebench.errors import unknown
+
+
+def lines(what: str) -> list[str]:
+    """Describe the methods, kinds, datasets or metrics, a line each.
+
+    Raises:
+        UserError: for anything else.
+    """
+    listings: dict[str, Callable[[], list[str]]] = {
+        "methods": _methods,
+        "kinds": _kinds,
+        "datasets": _datasets,
+        "metrics": _metrics,
+    }
+    if what not in listings:
+        raise unknown("list", what, listings)
+    return listings[what]()
+
+
+def _methods() -> list[str]:
+    rows = []
+    for name in method_paths():
+        cls = method_class(name)
+        scales = ", ".join(f"x{scale}" for scale in cls.scales)
+        rows.append((name, scales, cls.supervision, cls.source))
+    return _columns(rows)
+
+
+def _kinds() -> list[str]:
+    rows = []
+    for name in KINDS:
+        cls = kind_class(name)
+        rows.append((name, ", ".join(f"x{scale}" for scale in cls.scales), cls.summary))
+    return _columns(rows)
+
+
+def _datasets() -> list[str]:
+    from ikebench.hr_sources import DATASETS
+
+    return _columns(list(DATASETS.items()))
+
+
+def _metrics() -> list[str]:
+    from ikebench.metrics import PROTOCOLS
+
+    rows = [(f"psnr_{name}, ssim_{name}", protocol.description) for name, protocol in PROTOCOLS.items()]
+    rows.append(("shift_y, shift_x", "estimated shift of SR against HR, in HR pixels"))
+    rows.append(("psnr_registered", "PSNR with that shift undone, RGB, 6 + s pixels shaved"))
+    return _columns(rows)
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

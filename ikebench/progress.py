@@ -1,0 +1,57 @@
+"""How long work is shown: a bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from typing import Self
+
+from tqdm import tqdm
+
+BAR = "{desc} {percentage:3.0f}%|{bar:24}| {elapsed} elapsed, {remaining} left"
+LINES_EVERY = 10.0  # seconds between two plain lines about unfinished work
+
+
+class Progress:
+    """Counts finished items and the cost done so far; the cost decides the time left."""
+
+    def __init__(self, items: int, cost: float, what: str) -> None:
+        """Show progress of `items` pieces of work that cost `cost` together; `what` names them, in the plural."""
+        self.items, self.cost, self.what = items, cost, what
+        self.finished, self.spent = 0, 0.0
+        self.started = self.last_line = time.monotonic()
+        self.bar = tqdm(total=cost, bar_format=BAR, dynamic_ncols=True) if sys.stderr.isatty() else None
+
+    def __enter__(self) -> Self:
+        """Start showing."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the terminal clean."""
+        if self.bar is not None:
+            self.bar.close()
+
+    def show(self, spent: float, now: str) -> None:
+        """Show that `spent` of the cost is done and what is being worked on."""
+        self.spent = spent
+        if self.bar is not None:
+            self.bar.set_description_str(f"{self.finished}/{self.items} {self.what}, {now}", refresh=False)
+            self.bar.update(spent - self.bar.n)
+        elif time.monotonic() - self.last_line >= LINES_EVERY:
+            self._line(now)
+
+    def finish(self, spent: float, line: str) -> None:
+        """Count one finished item and print its line."""
+        self.finished += 1
+        self.show(spent, line)
+        if self.bar is None:
+            self._line(line)
+
+    def advance(self, now: str) -> None:
+        """Count one finished item of cost 1; plain lines come only now and then."""
+        self.finished += 1
+        self.show(self.spent + 1, now)
+
+    def _line(self, text: str) -> None:
+        self.last_line = time.monotonic()
+        elapsed = self.last_line - self.started
+        left = tqdm.format_interval(elapsed / self.spent * (self.cost - self.spent)) if self.spent else "?"
+        print(f"[{self.finished}/{self.items} {self.what}] {text}; {left} left", file=sys.stderr, flush=True)

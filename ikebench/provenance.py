@@ -1,0 +1,74 @@
+"""What made a result: our commit, versions, device, flags. Once per command, in `manifest.json` and in the tables."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import ikebench
+from ikebench.image_files import write_atomic
+from ikebench.store import Workspace
+
+PACKAGES = ("torch", "numpy", "scipy", "scikit-image", "opencv-python-headless", "pillow", "pandas", "pyarrow")
+
+
+def provenance(command: str, flags: dict[str, Any]) -> dict[str, Any]:
+    """Describe this command: what it was, when, with which code on which machine."""
+    return {
+        "command": command,
+        "flags": {name: str(value) for name, value in flags.items()},
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "ikebench": ikebench.__version__,
+        **_source_state(),
+        "python": platform.python_version(),
+        "versions": {name: _version(name) for name in PACKAGES},
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+    }
+
+
+def append_manifest(workspace: Workspace, entry: dict[str, Any]) -> None:
+    """Add a command to the workspace's manifest."""
+    try:
+        entries = json.loads(workspace.manifest.read_text())["commands"]
+    except (OSError, ValueError, KeyError):
+        entries = []
+    write_atomic(workspace.manifest, json.dumps({"commands": [*entries, entry]}, indent=1).encode())
+
+
+def _source_state() -> dict[str, Any]:
+    """Give commit and dirty flag where ikebench runs from its own checkout; None where it is installed."""
+    root = Path(ikebench.__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return {"commit": None, "dirty": None}
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        return {"commit": commit, "dirty": bool(_git(root, "status", "--porcelain", "--untracked-files=no"))}
+    except (OSError, subprocess.SubprocessError):
+        return {"commit": None, "dirty": None}
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()

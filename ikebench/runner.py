@@ -1,0 +1,121 @@
+"""Step 2, run: the jobs that are still to do, their execution, and `runs.parquet`."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ikebench.engines import Finished, Lost, Progressed, run_local
+from ikebench.jobs import Job
+from ikebench.progress import Progress
+from ikebench.restoring import Restorer
+from ikebench.store import Row, Workspace, read_row, read_table, row_path, write_row
+
+PNG_BYTES_PER_PIXEL = 2.0  # of a colour photograph, about: DIV2K's are 1.3 to 2.2
+
+
+@dataclass
+class Pending:
+    """What of a plan is still to do.
+
+    Attributes:
+        todo: jobs to run.
+        done: number of jobs that ended well before.
+        failed: jobs that failed before, with their errors.
+        replaced: methods whose results under other settings, or on other LR images, `todo` will replace, with counts.
+    """
+
+    todo: list[Job] = field(default_factory=list)
+    done: int = 0
+    failed: list[Row] = field(default_factory=list)
+    replaced: Counter[str] = field(default_factory=Counter)
+
+
+def pending(workspace: Workspace, jobs: Sequence[Job], *, retry_failed: bool = False) -> Pending:
+    """Sort out what has been done already: a key that has ended is never run again, except failed ones on demand."""
+    result = Pending()
+    for job in jobs:
+        row = read_row(workspace.root / row_path(job.sr_path))
+        if row is not None and row["key"] == job.key:
+            if row["status"] == "failed" and not retry_failed:
+                result.failed.append(row)
+                continue
+            if row["status"] == "ok" and (workspace.root / job.sr_path).exists():
+                result.done += 1
+                continue
+        elif row is not None:
+            result.replaced[job.choice.label] += 1
+        result.todo.append(job)
+    return result
+
+
+def execute(workspace: Workspace, jobs: Sequence[Job], restorer: Restorer, workers: int) -> list[Row]:
+    """Run jobs in worker processes, with progress on stderr, and give the rows of those that failed."""
+    failed = []
+    fractions = [0.0] * len(jobs)
+
+    def spent() -> float:
+        return sum(job.cost * fraction for job, fraction in zip(jobs, fractions, strict=True))
+
+    with Progress(len(jobs), sum(job.cost for job in jobs), "images") as progress:
+        for event in run_local(jobs, restorer, workers):
+            job = jobs[event.item]
+            if isinstance(event, Progressed):
+                fractions[event.item] = event.done / max(event.total, 1)
+                progress.show(spent(), f"{describe(job.case)}, iteration {event.done}/{event.total}")
+                continue
+            fractions[event.item] = 1.0
+            row = event.result if isinstance(event, Finished) else _lost_row(workspace, job, event, restorer)
+            progress.finish(spent(), f"{describe(job.case)}: {_outcome(row)}")
+            if row["status"] == "failed":
+                failed.append(row)
+    return failed
+
+
+def describe(case: Row) -> str:
+    """Name a case in a line: `ike 0801 median x2`."""
+    seed = f", seed {case['seed']}" if case["seed"] else ""
+    return f"{case['method']} {case['image']} {case['kind']} x{case['scale']}{seed}"
+
+
+def estimate(workspace: Workspace, jobs: Sequence[Job], workers: int) -> tuple[float | None, float]:
+    """Estimate hours and GiB of jobs, from what earlier jobs of the same methods took here.
+
+    Hours are None where a method has not been run here yet.
+    """
+    pixels = [float(job.data["height"] * job.data["width"] * job.case["scale"] ** 2) for job in jobs]
+    gigabytes = sum(pixels) * PNG_BYTES_PER_PIXEL / 2**30
+    if not workspace.runs_table.exists():
+        return None, gigabytes
+    rates = _seconds_per_cost(workspace)
+    if any(job.choice.label not in rates for job in jobs):
+        return None, gigabytes
+    seconds = sum(job.cost * rates[job.choice.label] for job in jobs)
+    return seconds / workers / 3600, gigabytes
+
+
+def _seconds_per_cost(workspace: Workspace) -> dict[str, float]:
+    runs = read_table(workspace.runs_table)
+    runs = runs[runs["status"] == "ok"]
+    cost = runs["iterations"].fillna(0).astype(float) * runs["scale"].astype(float) ** 2 + 1
+    rates = (runs["seconds"].astype(float) / cost).groupby(runs["method"]).median()
+    return {str(method): float(rate) for method, rate in rates.items()}
+
+
+def _lost_row(workspace: Workspace, job: Job, event: Lost, restorer: Restorer) -> Row:
+    """Write the row that the dead worker could not."""
+    row = job.case | {
+        "key": job.key,
+        "status": "failed",
+        "error": event.reason,
+        "precision": restorer.precision,
+        "settings": json.dumps(dict(job.choice.settings), sort_keys=True),
+        "paper_iterations": job.choice.method.paper_iterations,
+        "lr_sha256": job.data["lr_sha256"],
+    }
+    write_row(workspace.root / row_path(job.sr_path), row)
+    return row
+
+
+def _outcome(row: Row) -> str:
+    return f"{row['seconds']:.1f} s" if row["status"] == "ok" else f"FAILED: {row['error']}"

@@ -1,0 +1,125 @@
+"""Step 3, score: SR files against HR into `scores.parquet`. No method is run again."""
+
+import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from degradations.resample import cut_to_multiple
+from ikebench.image_files import read_image, sha256_file
+from ikebench.metrics import METRICS_VERSION, score_pair
+from ikebench.registration import register
+from ikebench.store import CASE_COLUMNS, SCORE_SCHEMA, Row, Workspace, read_table, to_rows, write_table
+
+MEASURES = [name for name in SCORE_SCHEMA.names if name.startswith(("psnr_", "ssim_", "shift_"))]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What scoring gave.
+
+    Attributes:
+        scores: the table.
+        stale: results on LR images that make-data has replaced since; not scored.
+        unscorable: results on LR images that have no HR.
+        refused: SR or HR files that are not what was written, with the reason.
+    """
+
+    scores: pd.DataFrame
+    stale: int
+    unscorable: int
+    refused: list[str]
+
+
+def score(
+    workspace: Workspace,
+    runs: pd.DataFrame,
+    provenance: Row,
+    workers: int = 1,
+    report: Callable[[str], None] = lambda path: None,
+) -> Scored:
+    """Score every result, all protocols at once; scores of unchanged files are taken from the last table.
+
+    Args:
+        workspace: what to score.
+        runs: `runs.parquet`.
+        provenance: kept in the table.
+        workers: threads.
+        report: called with the name of each image when it is scored.
+    """
+    data = {tuple(row[name] for name in CASE_COLUMNS): row for row in to_rows(workspace.require_data())}
+    known = _known_scores(workspace)
+    current, stale, unscorable = [], 0, 0
+    for run in to_rows(runs):
+        row = data.get(tuple(run[name] for name in CASE_COLUMNS))
+        if row is None or run["lr_sha256"] != row["lr_sha256"]:
+            stale += 1
+        elif row["hr_path"] is None:
+            unscorable += 1
+        else:
+            current.append((run, row))
+
+    def work(pair: tuple[Row, Row]) -> Row:
+        scored = _score_run(workspace, *pair, known)
+        report(pair[0]["image"])
+        return scored
+
+    with ThreadPoolExecutor(workers) as pool:  # OpenCV and NumPy let other threads work
+        rows = list(pool.map(work, current))
+    write_table(workspace.scores_table, rows, SCORE_SCHEMA, provenance | {"metrics_version": METRICS_VERSION})
+    failed_here = [
+        scored["error"]
+        for scored, (run, _) in zip(rows, current, strict=True)
+        if scored["status"] == "failed" and run["status"] == "ok"
+    ]
+    return Scored(read_table(workspace.scores_table), stale, unscorable, failed_here)
+
+
+def _score_run(workspace: Workspace, run: Row, data: Row, known: Mapping[tuple[Any, ...], Row]) -> Row:
+    row = {name: run.get(name) for name in SCORE_SCHEMA.names} | {"hr_sha256": data["hr_sha256"]}
+    if run["status"] != "ok":
+        return row
+    try:
+        _check_file(workspace, run["sr_path"], run["sr_sha256"], "run")
+        _check_file(workspace, data["hr_path"], data["hr_sha256"], "make-data")
+        pair = (run["sr_sha256"], data["hr_sha256"], run["scale"])
+        return row | (known[pair] if pair in known else _measure(workspace, run, data))
+    except ValueError as error:
+        return row | {"status": "failed", "error": str(error)}
+
+
+def _check_file(workspace: Workspace, path: str, sha256: str, step: str) -> None:
+    file = workspace.root / path
+    if not file.exists():
+        raise ValueError(f"{path} is missing: {step} again")
+    if sha256_file(file) != sha256:
+        raise ValueError(f"{path} has been changed since it was written: {step} again")
+
+
+def _measure(workspace: Workspace, run: Row, data: Row) -> dict[str, float]:
+    scale = run["scale"]
+    hr = cut_to_multiple(read_image(workspace.root / data["hr_path"]), scale)
+    sr = read_image(workspace.root / run["sr_path"])
+    if sr.shape != hr.shape:
+        raise ValueError(f"{run['sr_path']} is {sr.shape[1]}x{sr.shape[0]}, the HR {hr.shape[1]}x{hr.shape[0]}")
+    hr = np.ascontiguousarray(hr)
+    return score_pair(sr, hr, scale) | register(sr, hr, scale)
+
+
+def _known_scores(workspace: Workspace) -> dict[tuple[Any, ...], Row]:
+    """Give (SR hash, HR hash, scale) -> measures of the last table, if the same metrics made it."""
+    if not workspace.scores_table.exists():
+        return {}
+    metadata = pq.read_schema(workspace.scores_table).metadata or {}
+    if json.loads(metadata.get(b"ikebench", b"{}")).get("metrics_version") != METRICS_VERSION:
+        return {}
+    return {
+        (row["sr_sha256"], row["hr_sha256"], row["scale"]): {name: row[name] for name in MEASURES}
+        for row in to_rows(read_table(workspace.scores_table))
+        if row["status"] == "ok"
+    }

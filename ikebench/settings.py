@@ -1,0 +1,51 @@
+"""`--set name.field=value`: from text to typed values."""
+
+from collections.abc import Sequence
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from ikebench.errors import UserError
+
+TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+def parse_overrides(settings: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Sort `name.field=value` texts by name.
+
+    Raises:
+        UserError: for a text of another form.
+    """
+    overrides: dict[str, dict[str, str]] = {}
+    for setting in settings:
+        target, equals, value = setting.partition("=")
+        name, dot, field = target.strip().partition(".")
+        if not (equals and dot and name and field):
+            raise UserError(f"--set {setting}: write it as name.parameter=value, for example median.size=3")
+        overrides.setdefault(name, {})[field] = value.strip()
+    return overrides
+
+
+def parse_value(target: str, text: str, hint: Any) -> Any:  # noqa: ANN401
+    """Read `text` as the type that a field declares: int, float, bool, str, a Literal or one of those or None.
+
+    Raises:
+        UserError: if it does not fit.
+    """
+    if get_origin(hint) in (Union, UnionType):
+        if text.lower() == "none" and NoneType in get_args(hint):
+            return None
+        [hint] = [part for part in get_args(hint) if part is not NoneType]
+    if get_origin(hint) is Literal:
+        return _choice(target, text, get_args(hint))
+    if hint is bool:
+        return TRUTHS[_choice(target, text.lower(), TRUTHS)]
+    try:
+        return hint(text)
+    except ValueError:
+        raise UserError(f"--set {target}={text}: expected {hint.__name__}") from None
+
+
+def _choice(target: str, text: str, allowed: Any) -> str:  # noqa: ANN401
+    if text not in allowed:
+        raise UserError(f"--set {target}={text}: expected one of {', '.join(map(str, allowed))}")
+    return text

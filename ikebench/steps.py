@@ -1,0 +1,224 @@
+"""The commands behind the command line: each step, what it says on stderr, and its exit code."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import click
+import pandas as pd
+
+import reports
+from baselines.contract import Precision
+from ikebench import datasets, demo_photos, jobs, runner, scorer
+from ikebench.catalog import PAPER_KINDS, Overrides
+from ikebench.errors import UserError
+from ikebench.hr_sources import HRSource, find_hr
+from ikebench.progress import Progress
+from ikebench.provenance import append_manifest, provenance
+from ikebench.restoring import Restorer
+from ikebench.store import Row, Workspace, collect_runs, read_table
+
+OK, FAILED, BAD_INPUT = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """The options of `make-data`."""
+
+    kinds: Sequence[str] = PAPER_KINDS
+    scales: Sequence[int] = (2,)
+    overrides: Overrides = field(default_factory=dict)
+    hr: str | None = None
+    name: str | None = None
+    limit: int | None = None
+    seed: int = 0
+    track2_lr: Path | None = None
+    workers: int | None = None
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The options of `run`."""
+
+    methods: Sequence[str]
+    kinds: Sequence[str] | None = None
+    scales: Sequence[int] | None = None
+    overrides: Overrides = field(default_factory=dict)
+    dataset: str | None = None
+    lr: Path | None = None
+    limit: int | None = None
+    iterations: int | None = None
+    label: str | None = None
+    seed: int = 0
+    device: str = "auto"
+    precision: Precision = "fp32"
+    workers: int | None = None
+    checkpoint_every: int | None = None
+    retry_failed: bool = False
+    dry_run: bool = False
+
+
+def make_data(workspace: Workspace, options: DataOptions) -> int:
+    """HR -> LR; exit code 1 if some images are refused, 2 if none is left."""
+    source = find_hr(options.hr, options.name)
+    if source.message:
+        _say(source.message)
+    return degrade(workspace, source, options)
+
+
+def degrade(workspace: Workspace, source: HRSource, options: DataOptions) -> int:
+    """Degrade the images of a source."""
+    source = replace(source, files=dict(list(source.files.items())[: options.limit]))
+    recipe = datasets.build_recipe(
+        options.kinds, options.scales, options.seed, options.overrides, options.track2_lr or source.track2
+    )
+    described = _start(workspace, "make-data", asdict(options))
+    with Progress(len(source.files), len(source.files), "images") as progress:
+        workers = options.workers or _cores()
+        made = datasets.make_data(workspace, source, recipe, described, workers, progress.advance)
+    for image, reason in made.refused.items():
+        _say(f"refused {image}: {reason}")
+    _say(
+        f"{source.name}: {len(source.files) - len(made.refused)} images, {made.made} LR images made, "
+        f"{len(made.rows) - made.made} already there, {len(made.refused)} images refused -> {workspace.data_table}"
+    )
+    if not made.rows:
+        return BAD_INPUT
+    return FAILED if made.refused else OK
+
+
+def run(workspace: Workspace, options: RunOptions) -> int:
+    """LR -> SR, scores and report; exit code 1 if jobs failed."""
+    if options.lr is not None:
+        options = _with_imported_lr(workspace, options, options.lr)
+    choices = jobs.choose_methods(options.methods, options.overrides, options.iterations, options.label)
+    selection = jobs.Selection(
+        options.kinds, options.scales, options.dataset, options.limit, options.seed, options.precision
+    )
+    planned, left_out = jobs.plan(workspace.require_data(), choices, selection)
+    for line in left_out:
+        _say(line)
+    pending = runner.pending(workspace, planned, retry_failed=options.retry_failed)
+    devices = _devices(options.device)
+    workers = options.workers or (_cores() if devices == ("cpu",) else len(devices))
+    if options.dry_run:
+        return _dry_run(workspace, pending, workers)
+    for label, count in pending.replaced.items():
+        _say(f"{label}: {count} results with other settings or on other LR images will be replaced (--as keeps both)")
+    restorer = Restorer(workspace.root, devices, options.precision, checkpoint_every=options.checkpoint_every)
+    failed = _restore(workspace, pending, restorer, workers, asdict(options))
+    _say(f"{len(pending.todo)} jobs run, {pending.done} already done, {len(failed)} failed")
+    return FAILED if failed else score(workspace, options.workers)
+
+
+def score(workspace: Workspace, workers: int | None) -> int:
+    """SR -> scores and report; exit code 1 if files are refused."""
+    workspace.require_data()
+    described = _start(workspace, "score", {})
+    runs = collect_runs(workspace, described)
+    if runs.empty:
+        raise UserError(f"no results in {workspace.root}: `ikebench run --methods bicubic` makes some")
+    with Progress(len(runs), len(runs), "scored") as progress:
+        scored = scorer.score(workspace, runs, described, workers or _cores(), progress.advance)
+    if scored.stale:
+        _say(f"{scored.stale} results are on LR images that have been made anew since: not scored; run again")
+    if scored.unscorable:
+        _say(f"{scored.unscorable} results have no HR to score against; the images are in {workspace.root / 'sr'}")
+    for line in scored.refused:
+        _say(f"refused: {line}")
+    if not scored.scores.empty:
+        _write_report(workspace, scored.scores)
+    return FAILED if scored.refused else OK
+
+
+def report(workspace: Workspace, formats: Sequence[str], protocol: str) -> int:
+    """Scores -> tables."""
+    if not workspace.scores_table.exists():
+        raise UserError(f"no scores in {workspace.root}: `ikebench run` or `ikebench score` makes them")
+    _write_report(workspace, read_table(workspace.scores_table), formats, protocol)
+    return OK
+
+
+def demo(workspace: Workspace, workers: int | None) -> int:
+    """All four steps on two small crops."""
+    source = demo_photos.write(workspace.root / "demo-photos")
+    degrade(workspace, source, DataOptions(workers=workers))
+    code = run(
+        workspace,
+        RunOptions(("bicubic", "ike"), dataset=source.name, iterations=demo_photos.ITERATIONS, workers=workers),
+    )
+    scores = read_table(workspace.scores_table)
+    click.echo(reports.markdown_tables(scores[scores["set"] == source.name]))
+    click.echo(f"Everything is in {workspace.root}: LR in data/, SR in sr/, scores.parquet, report/report.md")
+    return code
+
+
+def _with_imported_lr(workspace: Workspace, options: RunOptions, folder: Path) -> RunOptions:
+    if options.scales is None or len(options.scales) != 1:
+        raise UserError("--lr needs one --scale: how many times larger the images are to become")
+    described = _start(workspace, "run --lr", {"lr": folder})
+    name = datasets.import_lr(workspace, folder, options.scales[0], described)
+    return replace(options, dataset=name, kinds=[datasets.GIVEN])
+
+
+def _restore(workspace: Workspace, pending: runner.Pending, restorer: Restorer, workers: int, flags: Row) -> list[Row]:
+    """Run what is pending and give the failed rows; the table of runs is written whatever happens."""
+    described = _start(workspace, "run", flags | {"devices": restorer.devices})
+    try:
+        return pending.failed + runner.execute(workspace, pending.todo, restorer, workers)
+    finally:
+        collect_runs(workspace, described)
+
+
+def _dry_run(workspace: Workspace, pending: runner.Pending, workers: int) -> int:
+    for job in pending.todo:
+        click.echo(runner.describe(job.case))
+    hours, gigabytes = runner.estimate(workspace, pending.todo, workers)
+    time = "time unknown (a method has not been run here yet)" if hours is None else f"about {hours:.2f} h"
+    click.echo(
+        f"{len(pending.todo)} jobs to run, {pending.done} done, {len(pending.failed)} failed before; "
+        f"{time} with {workers} workers, about {gigabytes:.3f} GiB"
+    )
+    return OK
+
+
+def _write_report(
+    workspace: Workspace, scores: pd.DataFrame, formats: Sequence[str] = ("md", "tex"), protocol: str = "ike"
+) -> None:
+    try:
+        paths = reports.write_report(scores, workspace.report_folder, formats=formats, protocol=protocol)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    _say(f"tables: {', '.join(str(path) for path in paths)}")
+
+
+def _start(workspace: Workspace, command: str, flags: Row) -> Row:
+    """Describe the command in the manifest."""
+    try:
+        workspace.root.mkdir(parents=True, exist_ok=True)
+        described = provenance(command, flags)
+        append_manifest(workspace, described)
+    except OSError as error:
+        raise UserError(f"cannot write to {workspace.root}: {error.strerror}") from error
+    return described
+
+
+def _devices(wanted: str) -> tuple[str, ...]:
+    """Give the torch devices to use: one per worker."""
+    import torch
+
+    gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    choices = {"cpu": ["cpu"], "cuda": gpus, "auto": gpus or ["cpu"]} | {gpu: [gpu] for gpu in gpus}
+    if not choices.get(wanted):
+        raise UserError(f"--device {wanted}: there is {', '.join(['cpu', *gpus])}")
+    return tuple(choices[wanted])
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,75 @@
+"""Tables and lists as Markdown, padded so that they also read well in a terminal."""
+
+from __future__ import annotations
+
+import re
+
+from reports.listings import Listing
+from reports.tables import Block, Cell, Row, Table
+
+LEGEND = "**Bold**: best, <u>underlined</u>: second best of the measured numbers."
+
+
+def escape(text: str) -> str:
+    """Put plain text on one line, its Markdown specials behind a backslash."""
+    return re.sub(r"([\\`*_\[\]<>|~#&$])", r"\\\1", " ".join(text.split()))
+
+
+def grid(header: list[str], rows: list[list[str]], align: str) -> str:
+    """Draw a pipe table of Markdown cells; `align` has one letter per column, l or r."""
+    widths = [max(3, *(len(line[i]) for line in [header, *rows])) for i in range(len(header))]
+
+    def line(cells: list[str]) -> str:
+        padded = [
+            cell.rjust(width) if side == "r" else cell.ljust(width)
+            for cell, width, side in zip(cells, widths, align, strict=True)
+        ]
+        return f"| {' | '.join(padded)} |"
+
+    rules = ["-" * (width - 1) + (":" if side == "r" else "-") for width, side in zip(widths, align, strict=True)]
+    return "\n".join([line(header), line(rules), *map(line, rows)])
+
+
+def _cell(cell: Cell) -> str:
+    return {0: cell.text, 1: f"**{cell.text}**", 2: f"<u>{cell.text}</u>"}[cell.rank]
+
+
+def _row(row: Row) -> list[str]:
+    name = f"*{row.name}*" if row.published else escape(row.name)
+    return [name, *map(_cell, row.cells), row.n_scored, row.n_failed]
+
+
+def _block(block: Block) -> str:
+    """Draw a block under one header line: kinds at their first column, scales at each PSNR."""
+    header = ["Method"]
+    for kind in block.kinds or ("",):
+        for place, scale in enumerate(block.scales):
+            scale_name = f"×{scale} PSNR"
+            header += [f"{escape(kind)} {scale_name}" if kind and place == 0 else scale_name, "SSIM"]
+    header += ["n", "failed"]
+    return grid(header, [_row(row) for row in block.rows], "l" + "r" * (len(header) - 1))
+
+
+def table(content: Table, heading: str = "###") -> str:
+    """Render heading, caption, blocks and footnotes."""
+    parts = [f"{heading} {escape(content.set_name)}: {escape(content.title)}", f"{escape(content.caption)} {LEGEND}"]
+    parts += [_block(block) for block in content.blocks]
+    parts += [escape(footnote) for footnote in content.footnotes]
+    return "\n\n".join(parts)
+
+
+def listing(content: Listing, heading: str = "###") -> str:
+    """Render heading, explanation and, where there are rows, the grid."""
+    parts = [f"{heading} {escape(content.title)}", escape(content.about)]
+    if content.rows:
+        rows = [[escape(text) for text in row] for row in content.rows]
+        parts.append(grid(list(content.header), rows, content.align))
+    return "\n\n".join(parts)
+
+
+def document(tables: list[Table], pairs: list[Listing], others: list[Listing]) -> str:
+    """Render the whole report: all tables, the paired differences of each set, then the other lists."""
+    parts = ["# Super-resolution results", "## Tables", *map(table, tables)]
+    parts += ["## Paired differences", *map(listing, pairs)] if pairs else []
+    parts += [listing(content, heading="##") for content in others]
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,126 @@
+"""Scores to tidy summaries: one row per set, kind, scale and method."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+PROTOCOLS: dict[str, str] = {  # name -> channels and shaved border, in words
+    "ike": "RGB, no border shaved",
+    "dualsr": "luma (Y of BT.601), a border of s pixels shaved at scale s",
+    "ntire17": "RGB, a border of 6 + s pixels shaved at scale s",
+}
+CELL = ["set", "kind", "scale"]
+RUN_COLUMNS = [*CELL, "method", "image", "seed", "iterations", "paper_iterations", "status", "error", "note"]
+
+
+def check_protocol(protocol: str) -> None:
+    """Raise ValueError unless `protocol` is a key of PROTOCOLS."""
+    if protocol not in PROTOCOLS:
+        raise ValueError(f"unknown protocol {protocol!r}; known: {', '.join(PROTOCOLS)}")
+
+
+def protocol_runs(scores: pd.DataFrame, protocol: str) -> pd.DataFrame:
+    """Take the runs under one protocol: the columns RUN_COLUMNS, psnr, ssim (NaN where not scored) and scored (bool).
+
+    A run is scored when its status is `ok` and both numbers are there; every other run counts as failed.
+
+    Raises ValueError for an unknown protocol, no rows, or a missing column.
+    """
+    check_protocol(protocol)
+    if scores.empty:
+        raise ValueError("the scores are empty: there is nothing to report")
+    psnr, ssim = f"psnr_{protocol}", f"ssim_{protocol}"
+    missing = [name for name in [*RUN_COLUMNS, psnr, ssim] if name not in scores]
+    if missing:
+        raise ValueError(f"the scores lack the columns {', '.join(missing)}")
+    runs = scores[RUN_COLUMNS].reset_index(drop=True)
+    values = scores[[psnr, ssim]].reset_index(drop=True).astype(float)
+    scored = runs["status"].eq("ok").astype(bool) & values.notna().all(axis=1)
+    for name in ("iterations", "paper_iterations"):
+        runs[name] = pd.to_numeric(runs[name]).astype("Int64")
+    return runs.assign(psnr=values[psnr].where(scored), ssim=values[ssim].where(scored), scored=scored)
+
+
+def image_scores(scores: pd.DataFrame, protocol: str = "ike") -> pd.DataFrame:
+    """Average over the scored seeds: one row per set, kind, scale, method and image.
+
+    Columns psnr and ssim (NaN where no seed is scored, inf where a seed matches perfectly), scored (some seed has
+    a score) and failed (some seed has none; both are true where only some seeds failed).
+    """
+    runs = protocol_runs(scores, protocol)
+    perfect = np.isposinf(runs["psnr"])
+    runs = runs.assign(failed=~runs["scored"], perfect=perfect, psnr=runs["psnr"].mask(perfect))
+    images = (
+        runs.groupby([*CELL, "method", "image"], observed=True)
+        .agg(
+            psnr=("psnr", "mean"),
+            ssim=("ssim", "mean"),
+            scored=("scored", "any"),
+            failed=("failed", "any"),
+            perfect=("perfect", "any"),
+        )
+        .reset_index()
+    )
+    images["psnr"] = images["psnr"].mask(images.pop("perfect"), np.inf)
+    return images
+
+
+def _on_same_images(images: pd.DataFrame) -> pd.Series:
+    """Tell for each set, kind, scale whether all methods that have a score were scored on the same images."""
+    scored = images[images["scored"]]
+    image_sets = scored.groupby([*CELL, "method"], observed=True)["image"].agg(frozenset)
+    return image_sets.groupby(CELL).nunique().le(1).rename("same_images")
+
+
+def summarise(scores: pd.DataFrame, protocol: str = "ike") -> pd.DataFrame:
+    """Summarise over images: one row per set, kind, scale and method.
+
+    Columns: set, kind, scale, method, protocol; psnr (dB) and ssim, the means over images (seeds of an image are
+    averaged first); n_images, n_scored and n_failed (images with some run that failed or has no score); n_perfect
+    (scored images with infinite PSNR: left out of the mean PSNR, which is inf only where all are perfect);
+    same_images (were all methods of the cell scored on the same images); iterations and iterations_max (fewest and
+    most), paper_iterations (what the paper trains), partial (iterations < paper_iterations).
+
+    Raises ValueError for an unknown protocol, no rows, or a missing column.
+    """
+    keys = [*CELL, "method"]
+    images = image_scores(scores, protocol)
+    perfect = np.isposinf(images["psnr"])
+    grouped = images.assign(perfect=perfect, psnr=images["psnr"].mask(perfect)).groupby(keys, observed=True)
+    summary = grouped.agg(
+        psnr=("psnr", "mean"),
+        ssim=("ssim", "mean"),
+        n_images=("image", "size"),
+        n_scored=("scored", "sum"),
+        n_failed=("failed", "sum"),
+        n_perfect=("perfect", "sum"),
+    )
+    all_perfect = (summary["n_perfect"] > 0) & (summary["n_perfect"] == summary["n_scored"])
+    summary["psnr"] = summary["psnr"].mask(all_perfect, np.inf)
+    training = protocol_runs(scores, protocol).groupby(keys, observed=True)
+    summary["iterations"] = training["iterations"].min()
+    summary["iterations_max"] = training["iterations"].max()
+    summary["paper_iterations"] = training["paper_iterations"].max()
+    summary["partial"] = (summary["iterations"] < summary["paper_iterations"]).fillna(False).astype(bool)
+    summary = summary.reset_index().merge(_on_same_images(images).reset_index(), on=CELL, how="left")
+    summary["same_images"] = summary["same_images"].eq(True)  # no score in the cell: no images in common
+    summary.insert(4, "protocol", protocol)
+    return summary
+
+
+def failures(scores: pd.DataFrame, protocol: str = "ike") -> pd.DataFrame:
+    """List runs without a score: set, kind, scale, method, image, seed, error (never empty)."""
+    runs = protocol_runs(scores, protocol)
+    failed = runs[~runs["scored"]].sort_values([*CELL, "method", "image", "seed"])
+    reason = failed["error"].astype(object).where(failed["error"].notna(), "no error text")
+    unscored = failed["status"].eq("ok") & failed["error"].isna()
+    error = reason.mask(unscored, f"ran, but has no score under protocol {protocol}")
+    return failed[[*CELL, "method", "image", "seed"]].assign(error=error).reset_index(drop=True)
+
+
+def notes(scores: pd.DataFrame, protocol: str = "ike") -> pd.DataFrame:
+    """Count what methods noted about their runs: set, method, note and runs (how many carry it)."""
+    runs = protocol_runs(scores, protocol)
+    noted = runs[runs["note"].notna()]
+    return noted.groupby(["set", "method", "note"], observed=True).size().rename("runs").reset_index()

@@ -1,0 +1,284 @@
+"""The paper's Tables 2 and 3 (and one for all other degradations) as plain data, ready for any renderer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import pandas as pd
+
+from reports.naming import kind_name, kind_order, method_name, method_order
+from reports.summary import PROTOCOLS, summarise
+
+DASH = "–"
+PARTIAL = "†"
+PERFECT = "‡"
+PAPER_SCALES = (2, 4)
+DIV2K_VALIDATION = {f"{number:04d}" for number in range(801, 901)}
+
+Stats = dict[tuple[str, int, str], dict[Hashable, Any]]  # (kind, scale, method) -> numbers
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One printed number (a dash where there is none) and its rank: 1 best, 2 second best, 0 neither."""
+
+    text: str
+    rank: int = 0
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method's measured or published numbers: PSNR and SSIM for every kind and scale of the block."""
+
+    name: str  # display name and marks; "published" for the paper's row, which follows the measured one
+    published: bool
+    cells: tuple[Cell, ...]
+    n_scored: str
+    n_failed: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows under one header: `kinds` (display names), each at all `scales`."""
+
+    kinds: tuple[str, ...]
+    scales: tuple[int, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of one set; texts are plain, renderers escape them."""
+
+    key: str  # table2, table3 or other
+    set_name: str
+    title: str
+    caption: str
+    upscale: str  # the paper's words before a scale
+    blocks: tuple[Block, ...]
+    footnotes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which kinds and scales a table shows; `number` is the paper's table, None where it has none."""
+
+    key: str
+    number: int | None
+    title: str
+    upscale: str
+    kinds: tuple[str, ...]
+    scales: tuple[int, ...] = PAPER_SCALES
+
+
+TABLE2 = Layout("table2", 2, "Track 2 (as Table 2 of the IKE paper)", "Upscaling by", ("track2",))
+TABLE3 = Layout(
+    "table3",
+    3,
+    "Non-linear degradations (as Table 3 of the IKE paper)",
+    "Upscale by",
+    ("bilateral", "median", "anisotropic", "random"),
+)
+
+
+@cache
+def _paper_csv() -> pd.DataFrame:
+    with resources.files("reports").joinpath("paper.csv").open(encoding="utf-8") as file:
+        return pd.read_csv(file)
+
+
+def published() -> pd.DataFrame:
+    """Read Tables 2 and 3 of the IKE paper: table, degradation, scale, method, psnr (dB), ssim."""
+    return _paper_csv().copy()
+
+
+def build_tables(scores: pd.DataFrame, protocol: str = "ike", kinds_per_block: int = 2) -> list[Table]:
+    """Build the tables of every set, in the order of sets, then table2, table3, other; only those with some run.
+
+    Raises ValueError for an unknown protocol, no rows, or a missing column.
+    """
+    summary = summarise(scores, protocol)
+    tables = []
+    for set_name, rows in summary.groupby("set", observed=True):
+        of_set = scores[scores["set"] == set_name]
+        tables += [_table(layout, rows, of_set, protocol, kinds_per_block) for layout in _layouts(rows)]
+    return tables
+
+
+def _layouts(rows: pd.DataFrame) -> list[Layout]:
+    """Choose the tables one set needs; what the paper's layouts have no place for goes to the other table."""
+    at_paper_scale = rows["scale"].isin(PAPER_SCALES)
+    layouts = [layout for layout in (TABLE2, TABLE3) if (rows["kind"].isin(layout.kinds) & at_paper_scale).any()]
+    rest = rows[~(rows["kind"].isin(TABLE2.kinds + TABLE3.kinds) & at_paper_scale)]
+    if not rest.empty:
+        kinds = tuple(sorted(rest["kind"].unique(), key=kind_order))
+        scales = tuple(sorted(int(scale) for scale in rest["scale"].unique()))
+        layouts.append(Layout("other", None, "Other degradations", "Upscale by", kinds, scales))
+    return layouts
+
+
+def _table(layout: Layout, rows: pd.DataFrame, scores: pd.DataFrame, protocol: str, kinds_per_block: int) -> Table:
+    rows = rows[rows["kind"].isin(layout.kinds) & rows["scale"].isin(layout.scales)]
+    shown = scores[scores["kind"].isin(layout.kinds) & scores["scale"].isin(layout.scales)]
+    blocks = []
+    for start in range(0, len(layout.kinds), kinds_per_block):
+        kinds = layout.kinds[start : start + kinds_per_block]
+        blocks.append(_block(layout, kinds, rows))
+    set_name = str(rows["set"].iloc[0])
+    return Table(
+        key=layout.key,
+        set_name=set_name,
+        title=layout.title,
+        caption=_caption(layout, set_name, rows, set(shown["image"].astype(str)), protocol),
+        upscale=layout.upscale,
+        blocks=tuple(blocks),
+        footnotes=tuple(_partial_footnotes(rows) + _perfect_footnotes(rows) + _image_footnotes(rows)),
+    )
+
+
+def _block(layout: Layout, kinds: tuple[str, ...], rows: pd.DataFrame) -> Block:
+    columns = [(kind, scale) for kind in kinds for scale in layout.scales]
+    measured = _numbers(rows, "kind")
+    paper = published()
+    paper = paper[paper["table"] == layout.number]
+    of_paper = _numbers(paper, "degradation")
+    marks = {method: _marks(of_method) for method, of_method in rows.groupby("method", observed=True)}
+    ranks = {(*column, metric): _ranks(measured, column, metric) for column in columns for metric in ("psnr", "ssim")}
+    block_rows = []
+    for method in sorted({*rows["method"], *paper["method"]}, key=method_order):
+        name = method_name(method) + marks.get(method, "")
+        block_rows.append(_measured_row(name, method, columns, measured, ranks))
+        if layout.number is not None:
+            cells = [Cell(text) for column in columns for text in _texts(of_paper.get((*column, method)))]
+            block_rows.append(Row("published", True, tuple(cells), DASH, DASH))
+    names = tuple(kind_name(kind) for kind in kinds) if layout.key != "table2" else ()
+    return Block(names, layout.scales, tuple(block_rows))
+
+
+def _numbers(rows: pd.DataFrame, kind_column: str) -> Stats:
+    keys = zip(rows[kind_column], rows["scale"], rows["method"], strict=True)
+    return dict(zip(keys, rows.to_dict("records"), strict=True))
+
+
+def _measured_row(
+    name: str, method: str, columns: list[tuple[str, int]], measured: Stats, ranks: dict[tuple, dict[str, int]]
+) -> Row:
+    found = [measured.get((*column, method)) for column in columns]
+    cells = []
+    for column, numbers in zip(columns, found, strict=True):
+        psnr, ssim = _texts(numbers)
+        cells.append(Cell(psnr, ranks[(*column, "psnr")].get(psnr, 0)))
+        cells.append(Cell(ssim, ranks[(*column, "ssim")].get(ssim, 0)))
+    return Row(name, False, tuple(cells), _counts(found, "n_scored"), _counts(found, "n_failed"))
+
+
+def _number(value: float, decimals: int) -> str:
+    if math.isnan(value):
+        return DASH
+    return "∞" if math.isinf(value) else f"{value:.{decimals}f}"
+
+
+def _texts(numbers: dict[Hashable, Any] | None) -> tuple[str, str]:
+    """Print PSNR with three decimals and SSIM with four, as in the paper."""
+    return (_number(numbers["psnr"], 3), _number(numbers["ssim"], 4)) if numbers else (DASH, DASH)
+
+
+def _ranks(measured: Stats, column: tuple[str, int], metric: str) -> dict[str, int]:
+    """Map a printed number to 1 (best) or 2 (second best); numbers that print alike share a rank.
+
+    Empty where fewer than two methods were measured: there is nothing to rank.
+    """
+    texts = [_texts(numbers)[metric == "ssim"] for key, numbers in measured.items() if key[:2] == column]
+    texts = [text for text in texts if text != DASH]
+    ordered = sorted(set(texts), key=lambda text: math.inf if text == "∞" else float(text), reverse=True)
+    return {text: rank for rank, text in enumerate(ordered[:2], start=1)} if len(texts) > 1 else {}
+
+
+def _counts(found: list[dict[Hashable, Any] | None], count: str) -> str:
+    """Print one count where all cells of the row agree, else one per kind and scale, in the order of the columns."""
+    counts = [str(numbers[count]) if numbers else DASH for numbers in found]
+    distinct = set(counts) - {DASH}
+    return next(iter(distinct), DASH) if len(distinct) < 2 else ", ".join(counts)
+
+
+def _marks(of_method: pd.DataFrame) -> str:
+    return PARTIAL * bool(of_method["partial"].any()) + PERFECT * bool(of_method["n_perfect"].any())
+
+
+def _span(fewest: int, most: int) -> str:
+    return str(fewest) if fewest == most else f"{fewest} to {most}"
+
+
+def _methods(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """List (display name, its rows) of each method, in the order of the tables."""
+    return [(method_name(name), rows[rows["method"] == name]) for name in sorted(set(rows["method"]), key=method_order)]
+
+
+def _caption(layout: Layout, set_name: str, rows: pd.DataFrame, images: set[str], protocol: str) -> str:
+    trained = [(name, of_method) for name, of_method in _methods(rows) if of_method["iterations"].notna().any()]
+    iterations = [
+        f"{name} {_span(cells['iterations'].min(), cells['iterations_max'].max())}" for name, cells in trained
+    ]
+    sentences = [
+        f"Set {set_name}, {len(images)} image{'s' * (len(images) != 1)}.",
+        f"Scored on {PROTOCOLS[protocol]} (protocol {protocol}).",
+        f"Iterations: {', '.join(iterations)}." if iterations else "No method here is trained.",
+        "n and failed: images scored, and images with a failed run.",
+    ]
+    if layout.number is not None:
+        sentences.append(_about_published(layout.number, images))
+    return " ".join(sentences)
+
+
+def _about_published(number: int, images: set[str]) -> str:
+    """Say what the published rows are, and whether their means can be held against the measured ones."""
+    if images == DIV2K_VALIDATION:
+        sentence = f"Published: IKE paper, Table {number}, taken to be over the same 100 DIV2K validation images."
+    else:
+        sentence = (
+            f"Published: IKE paper, Table {number}, means over the 100 DIV2K validation images; "
+            "they cannot be compared with the means measured here, which are over other images."
+        )
+    if number == TABLE3.number:
+        sentence += " The paper prints no parameters of its degradations, so its LR images also differ from these."
+    return sentence
+
+
+def _partial_footnotes(rows: pd.DataFrame) -> list[str]:
+    footnotes = []
+    for name, of_method in _methods(rows[rows["partial"]]):
+        trained = _span(of_method["iterations"].min(), of_method["iterations_max"].max())
+        footnotes.append(f"{PARTIAL} {name}: trained for {trained} of {of_method['paper_iterations'].max()} iterations")
+    return footnotes
+
+
+def cell_name(kind: str, scale: int) -> str:
+    """Name a kind at a scale, e.g. `Median ×2`."""
+    return f"{kind_name(kind)} ×{scale}"
+
+
+def _perfect_footnotes(rows: pd.DataFrame) -> list[str]:
+    return [
+        f"{PERFECT} {name}, {cell_name(row['kind'], row['scale'])}: {row['n_perfect']} of {row['n_scored']} images "
+        "matched perfectly (infinite PSNR) and left out of the mean PSNR; ∞ where all are"
+        for name, of_method in _methods(rows[rows["n_perfect"] > 0])
+        for row in of_method.to_dict("records")
+    ]
+
+
+def _image_footnotes(rows: pd.DataFrame) -> list[str]:
+    """Write one line for each kind and scale whose methods were scored on different images."""
+    differing = rows[~rows["same_images"] & (rows["n_scored"] > 0)]
+    footnotes = []
+    for _, cell in differing.groupby(["kind", "scale"], observed=True):
+        counts = ", ".join(f"{name} {of_method['n_scored'].iloc[0]}" for name, of_method in _methods(cell))
+        footnotes.append(
+            f"{cell_name(cell['kind'].iloc[0], cell['scale'].iloc[0])}: the methods were scored on different images "
+            f"({counts}), so their means cannot be compared directly; see the paired differences"
+        )
+    return footnotes

@@ -1,0 +1,485 @@
+"""Reports from synthetic scores: numbers, marks, notes and the shape of every format."""
+
+import itertools
+import math
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import reports
+from reports import latex, markdown
+from reports.statistics import bootstrap_interval, holm, paired_differences, signed_rank_p
+from reports.summary import failures, summarise
+from reports.tables import build_tables, published
+
+PAPER = {"dualsr": 3000, "ike": 3000, "ike-relu": 3000}
+
+
+def run(method="ike", psnr=25.0, image="a", **changes):
+    """One row of scores; every other protocol's PSNR is shifted by a known amount."""
+    row = {
+        "set": "set5",
+        "image": image,
+        "kind": "median",
+        "scale": 2,
+        "method": method,
+        "seed": 0,
+        "iterations": PAPER.get(method),
+        "paper_iterations": PAPER.get(method),
+        "status": "ok",
+        "error": None,
+        "note": None,
+        "seconds": 1.0,
+        "peak_mem_mib": 10.0,
+        "device": "cpu",
+    }
+    ssim = changes.pop("ssim", 0.5)
+    for protocol, shift in {"ike": 0.0, "dualsr": 1.0, "ntire17": 2.0}.items():
+        row |= {f"psnr_{protocol}": psnr + shift, f"ssim_{protocol}": ssim}
+    return row | changes
+
+
+def failed(method="ike", **changes):
+    return run(method, math.nan, **{"ssim": math.nan, "status": "failed", "error": "boom"} | changes)
+
+
+def frame(*rows):
+    scores = pd.DataFrame(rows)
+    return scores.astype({"iterations": "Int64", "paper_iterations": "Int64"})
+
+
+def only(scores, method):
+    return summarise(scores).set_index("method").loc[method]
+
+
+def table(scores, key="table3", **options):
+    return next(table for table in build_tables(scores, **options) if table.key == key)
+
+
+def measured(content, name, block=0):
+    return next(row for row in content.blocks[block].rows if row.name == name)
+
+
+def below(content, name, block=0):
+    """The published row that follows a measured one."""
+    rows = content.blocks[block].rows
+    row = rows[rows.index(measured(content, name, block)) + 1]
+    assert row.published
+    return [cell.text for cell in row.cells]
+
+
+def texts(row):
+    return [cell.text for cell in row.cells]
+
+
+def full_scores():
+    methods = {"bicubic": 24.0, "edsr": 24.5, "dualsr": 25.0, "ike": 26.0, "my_own&50%": 25.5}
+    kinds = ["track2", "bilateral", "median", "anisotropic", "random", "bicubic", "gaussian"]
+    noise = np.random.default_rng(0)
+    rows = [
+        run(method, level + noise.normal(0, 0.3), image, kind=kind, scale=scale, set=name, ssim=level / 40)
+        for name, kind, scale, (method, level), image in itertools.product(
+            ["sample", "my_set"], kinds, [2, 4], methods.items(), "abc"
+        )
+    ]
+    rows[0] |= {"status": "failed", "error": "out of | memory\n<2 GiB>", "psnr_ike": math.nan, "ssim_ike": math.nan}
+    return frame(*rows)
+
+
+# ---- the published numbers
+
+
+PRINTED = {  # the lines of the paper: PSNR SSIM at x2 and x4, kind after kind
+    ("track2",): """
+        edsr 25.008 0.7107 21.576 0.5474
+        rcan 25.007 0.7108 21.571 0.5471
+        esrgan - - 21.569 0.5469
+        kernelgan-zssr 23.599 0.6400 19.623 0.4511
+        dualsr 25.295 0.7265 20.174 0.5101
+        ike 25.478 0.7298 21.776 0.5518""",
+    ("bilateral", "median"): """
+        edsr 26.501 0.7761 23.898 0.6821 26.329 0.7884 24.577 0.6897
+        kernelgan-zssr 23.784 0.7651 20.886 0.6655 25.917 0.7741 20.168 0.6251
+        dualsr 25.764 0.7744 21.427 0.6557 26.020 0.8023 22.198 0.6843
+        ike 28.311 0.7906 24.888 0.6806 28.581 0.8132 25.343 0.7096""",
+    ("anisotropic", "random"): """
+        edsr 27.227 0.8595 22.848 0.6791 25.003 0.7199 24.352 0.6691
+        kernelgan-zssr 21.120 0.6912 17.212 0.4981 25.210 0.7236 24.326 0.6718
+        dualsr 26.773 0.8683 20.906 0.6611 23.945 0.7048 22.220 0.6673
+        ike 30.055 0.8900 24.323 0.6804 26.253 0.7202 25.597 0.6973""",
+}
+
+
+def test_paper_csv_holds_both_tables():
+    paper = published()
+    assert list(paper.columns) == ["table", "degradation", "scale", "method", "psnr", "ssim"]
+    assert paper["table"].value_counts().to_dict() == {3: 32, 2: 11}
+    assert ((paper["table"] == 2) == (paper["degradation"] == "track2")).all()
+    expected = {}
+    for kinds, lines in PRINTED.items():
+        for method, *numbers in map(str.split, lines.strip().splitlines()):
+            pairs = zip(numbers[::2], numbers[1::2], strict=True)
+            for (kind, scale), (psnr, ssim) in zip(itertools.product(kinds, [2, 4]), pairs, strict=True):
+                if psnr != "-":
+                    expected[kind, scale, method] = [float(psnr), float(ssim)]
+    cells = paper.set_index(["degradation", "scale", "method"])[["psnr", "ssim"]]
+    assert {key: cells.loc[key].tolist() for key in cells.index} == expected
+
+
+# ---- summary
+
+
+def test_seeds_of_an_image_are_averaged_before_images():
+    scores = frame(run(psnr=20, seed=0), run(psnr=22, seed=1), run(psnr=30, image="b"))
+    row = only(scores, "ike")
+    assert row["psnr"] == pytest.approx((21 + 30) / 2)  # not (20 + 22 + 30) / 3
+    assert (row["n_scored"], row["n_failed"], row["n_images"]) == (2, 0, 2)
+
+
+def test_protocol_chooses_the_columns():
+    assert summarise(frame(run(psnr=25)), "ntire17")["psnr"].tolist() == [27.0]
+
+
+def test_failed_images_are_counted_and_listed():
+    scores = frame(run(), failed(image="b"), run("edsr"), run("edsr", image="b", ssim=math.nan))
+    row = only(scores, "ike")
+    assert (row["n_scored"], row["n_failed"], row["psnr"]) == (1, 1, 25.0)
+    assert only(scores, "edsr")["n_failed"] == 1  # `ok` without a number is no score
+    assert failures(scores)["error"].tolist() == ["ran, but has no score under protocol ike", "boom"]
+
+
+def test_failed_seed_counts_though_another_seed_scores():
+    row = only(frame(run(), failed(seed=1)), "ike")
+    assert (row["n_scored"], row["n_failed"]) == (1, 1)
+
+
+def test_wholly_failed_method_has_no_mean_and_is_still_a_row():
+    scores = frame(failed(), run("edsr"))
+    assert math.isnan(only(scores, "ike")["psnr"])
+    row = measured(table(scores), "IKE", block=0)
+    assert texts(row) == ["–"] * 8
+    assert (row.n_scored, row.n_failed) == ("0", "1")
+
+
+def test_perfect_matches_are_left_out_of_the_mean_and_said():
+    scores = frame(run("edsr", math.inf), run("edsr", 30, "b"), run("bicubic", math.inf))
+    assert only(scores, "edsr")[["psnr", "n_perfect"]].tolist() == [30.0, 1]
+    assert only(scores, "bicubic")["psnr"] == math.inf
+    content = table(scores)
+    assert texts(measured(content, "Bicubic‡"))[4] == "∞"
+    assert any("EDSR, Median ×2: 1 of 2 images matched perfectly" in note for note in content.footnotes)
+
+
+def test_different_images_are_seen_even_when_counts_agree():
+    same = frame(run("ike"), run("edsr"))
+    different = frame(run("ike", image="a"), run("edsr", image="b"))
+    assert summarise(same)["same_images"].all()
+    assert not summarise(different)["same_images"].any()
+    assert table(same).footnotes == ()
+    assert "Median ×2: the methods were scored on different images (EDSR 1, IKE 1)" in table(different).footnotes[0]
+
+
+# ---- statistics
+
+
+def test_holm_worked_example():
+    adjusted = holm(np.array([0.04, 0.01, np.nan, 0.03]))
+    assert adjusted[[0, 1, 3]] == pytest.approx([0.06, 0.03, 0.06])
+    assert math.isnan(adjusted[2])
+
+
+def test_paired_difference_of_a_constant_gain():
+    images = "abcdefgh"
+    scores = frame(*[run("ike", 20 + i + 1.5 + i / 100, image) for i, image in enumerate(images)])
+    scores = pd.concat([scores, frame(*[run("edsr", 20 + i, image) for i, image in enumerate(images)])])
+    row = paired_differences(scores).iloc[0]
+    assert (row["method"], row["reference"], row["n"]) == ("ike", "edsr", 8)
+    assert row["mean_difference"] == pytest.approx(1.535)
+    assert 1.5 < row["low"] < 1.535 < row["high"] < 1.57  # far tighter than the spread of PSNR
+    assert row["p"] == pytest.approx(2 / 2**8)  # all signs equal: the exact two-sided minimum
+
+
+def test_holm_is_over_the_comparisons_of_one_cell():
+    rows = [
+        run(method, level + i + level * i / 100, image, kind=kind)
+        for kind in ("median", "random")
+        for method, level in {"edsr": 20, "dualsr": 21, "ike": 22}.items()
+        for i, image in enumerate("abcdefgh")
+    ]
+    compared = paired_differences(frame(*rows))
+    assert len(compared) == 6
+    assert compared["p_holm"].tolist() == pytest.approx([3 * 2 / 2**8] * 6)
+
+
+def test_no_interval_below_two_images_and_no_p_below_six():
+    assert all(map(math.isnan, bootstrap_interval(np.array([1.0]))))
+    assert not any(map(math.isnan, bootstrap_interval(np.array([1.0, 2.0]))))
+    assert math.isnan(signed_rank_p(np.arange(1.0, 6.0)))
+    assert math.isnan(signed_rank_p(np.zeros(9)))
+    assert signed_rank_p(np.arange(1.0, 7.0)) == pytest.approx(2 / 2**6)
+
+
+def test_bootstrap_draws_the_same_every_time():
+    differences = np.random.default_rng(3).normal(size=20)
+    assert bootstrap_interval(differences) == bootstrap_interval(differences)
+
+
+def test_infinite_pairs():
+    pairs = {"a": (math.inf, math.inf), "b": (math.inf, 30.0), "c": (31.0, 30.0)}
+    rows = [run(m, pair[i], image) for image, pair in pairs.items() for i, m in enumerate(["ike", "edsr"])]
+    row = paired_differences(frame(*rows)).iloc[0]
+    assert (row["n"], row["n_infinite"], row["mean_difference"]) == (2, 1, 0.5)
+
+
+def test_only_common_images_are_paired():
+    row = paired_differences(frame(run("ike", 26, "a"), run("ike", 40, "b"), run("edsr", 25, "a"))).iloc[0]
+    assert (row["n"], row["mean_difference"]) == (1, 1.0)
+    assert paired_differences(frame(run())).empty
+
+
+# ---- tables
+
+
+def test_rows_come_in_the_papers_order_with_its_names():
+    scores = frame(*[run(method, kind="track2") for method in ("zzz", "ike-relu", "ike", "bicubic")])
+    names = [row.name for row in table(scores, "table2").blocks[0].rows if not row.published]
+    assert names == [
+        *("Bicubic", "EDSR", "RCAN", "ESRGAN", "KernelGAN+ZSSR", "DualSR", "IKE"),
+        *("ike-relu", "zzz"),
+    ]
+
+
+def test_table2_cells():
+    content = table(frame(run(psnr=25.1, kind="track2", ssim=0.7)), "table2")
+    assert texts(measured(content, "IKE")) == ["25.100", "0.7000", "–", "–"]
+    assert below(content, "IKE") == ["25.478", "0.7298", "21.776", "0.5518"]
+    assert below(content, "ESRGAN") == ["–", "–", "21.569", "0.5469"]
+    assert texts(measured(content, "ESRGAN")) == ["–"] * 4
+
+
+def test_table3_is_two_blocks_of_two_kinds():
+    content = table(frame(run(psnr=25.1), run("bicubic", kind="random", scale=4)))
+    assert [block.kinds for block in content.blocks] == [("Bilateral", "Median"), ("Anisotropic Diffusion", "Random")]
+    assert texts(measured(content, "IKE")) == ["–"] * 4 + ["25.100", "0.5000"] + ["–"] * 2
+    assert below(content, "IKE") == "28.311 0.7906 24.888 0.6806 28.581 0.8132 25.343 0.7096".split()
+    assert below(content, "KernelGAN+ZSSR", 1) == "21.120 0.6912 17.212 0.4981 25.210 0.7236 24.326 0.6718".split()
+    assert below(content, "Bicubic") == ["–"] * 8
+    assert "RCAN" not in [row.name for row in content.blocks[0].rows]
+
+
+def test_kinds_and_scales_outside_the_paper_go_to_the_other_table():
+    scores = frame(run(kind="gaussian"), run(scale=3), run(kind="bicubic", scale=4))
+    (content,) = build_tables(scores)
+    assert content.key == "other"
+    assert [block.kinds for block in content.blocks] == [("Median", "Bicubic"), ("Gaussian",)]
+    assert content.blocks[0].scales == (2, 3, 4)
+    assert texts(measured(content, "IKE")) == "– – 25.000 0.5000 – – – – – – 25.000 0.5000".split()
+    assert not any(row.published for block in content.blocks for row in block.rows)
+
+
+def test_each_set_has_its_own_tables():
+    scores = frame(run(set="b", psnr=20), run(set="a", psnr=30), run(set="a", kind="track2"))
+    tables = build_tables(scores)
+    assert [(t.set_name, t.key) for t in tables] == [("a", "table2"), ("a", "table3"), ("b", "table3")]
+    assert texts(measured(tables[1], "IKE"))[4] == "30.000"
+    assert texts(measured(tables[2], "IKE"))[4] == "20.000"
+
+
+def test_best_and_second_among_measured_only():
+    scores = frame(run("bicubic", 20), run("edsr", 21), run("ike", 22))  # the paper's own numbers are far higher
+    content = table(scores)
+    assert [measured(content, name).cells[4].rank for name in ("Bicubic", "EDSR", "IKE")] == [0, 2, 1]
+    assert all(cell.rank == 0 for row in content.blocks[0].rows if row.published for cell in row.cells)
+
+
+def test_numbers_that_print_alike_share_a_rank():
+    psnr = {"bicubic": 19.0, "edsr": 20.0, "rcan": 21.00001, "dualsr": 21.00002, "ike": 20.0}
+    content = table(frame(*[run(method, value) for method, value in psnr.items()]))
+    ranks = {name: measured(content, name).cells[4].rank for name in ("Bicubic", "EDSR", "RCAN", "DualSR", "IKE")}
+    assert ranks == {"Bicubic": 0, "EDSR": 2, "RCAN": 1, "DualSR": 1, "IKE": 2}
+
+
+def test_a_lone_method_is_not_best():
+    assert {cell.rank for cell in measured(table(frame(run())), "IKE").cells} == {0}
+
+
+def test_partial_training_is_marked_in_every_table():
+    scores = frame(run(iterations=50), run("dualsr"), run("edsr"), run(kind="track2", iterations=50))
+    for content in build_tables(scores):
+        assert content.footnotes[0] == "† IKE: trained for 50 of 3000 iterations"
+        assert measured(content, "IKE†")
+        assert measured(content, "DualSR")
+        assert "IKE 50" in content.caption
+    assert table(frame(run(iterations=50), run(scale=4, iterations=90))).footnotes == (
+        "† IKE: trained for 50 to 90 of 3000 iterations",
+    )
+
+
+def test_counts_follow_the_columns_where_they_differ():
+    scores = frame(run(), run(image="b"), run(scale=4), failed(scale=4, image="b"))
+    row = measured(table(scores), "IKE")
+    assert (row.n_scored, row.n_failed) == ("–, –, 2, 1", "–, –, 0, 1")
+    assert measured(table(frame(run(), run(scale=4))), "IKE").n_scored == "1"
+
+
+def test_caption_names_set_images_protocol_and_iterations():
+    caption = table(frame(run(), run(image="b")), protocol="dualsr").caption
+    for part in ("Set set5, 2 images", "luma", "s pixels shaved", "protocol dualsr", "IKE 3000"):
+        assert part in caption
+    assert "No method here is trained" in table(frame(run("edsr"))).caption
+
+
+def test_caption_says_when_published_means_cannot_be_compared():
+    div2k = [run(image=f"{number:04d}", set="div2k") for number in range(801, 901)]
+    assert "cannot be compared" not in table(frame(*div2k)).caption
+    assert "same 100 DIV2K validation images" in table(frame(*div2k)).caption
+    assert "cannot be compared" in table(frame(*div2k[:99])).caption
+    assert "cannot be compared" in table(frame(run(set="div2k"))).caption
+
+
+# ---- renderers
+
+
+def test_markdown_marks_and_aligns():
+    scores = frame(run("bicubic", 20), run("edsr", 21), run("ike", 22, iterations=50))
+    text = reports.markdown_tables(scores)
+    assert re.search(r"\| IKE† .*\*\*22\.000\*\*", text)
+    assert re.search(r"\| EDSR .*<u>21\.000</u>", text)
+    assert re.search(r"\| \*published\* .* 28\.581 ", text)
+    assert "† IKE: trained for 50 of 3000 iterations" in text
+    assert "Bilateral ×2 PSNR" in text
+    grids = [part.splitlines() for part in text.split("\n\n") if part.startswith("|")]
+    assert len(grids) == 4  # one kind to a block, for narrow terminals
+    for lines in grids:
+        assert len({len(line) for line in lines}) == 1
+        assert len({line.count("|") for line in lines}) == 1
+        assert len(lines[0]) <= 120
+
+
+def test_markdown_escapes():
+    assert markdown.escape("a_b|c*<d>\ne") == r"a\_b\|c\*\<d\> e"
+
+
+def test_latex_escapes():
+    assert latex.escape("a_b & 5% #1 {x} ~^\\ $") == (
+        r"a\_b \& 5\% \#1 \{x\} \textasciitilde{}\textasciicircum{}\textbackslash{} \$"
+    )
+
+
+def columns_of(line):
+    """Columns a LaTeX row fills, a multicolumn counted by its width."""
+    cells = re.split(r"(?<!\\)&", line)
+    widths = [re.search(r"\\multicolumn\{(\d+)\}", cell) for cell in cells]
+    return sum(int(width[1]) if width else 1 for width in widths)
+
+
+def test_latex_shape():
+    for content in build_tables(full_scores()):
+        text = latex.table(content)
+        bare = re.sub(r"\\[{}]", "", text)
+        assert bare.count("{") == bare.count("}")
+        assert text.startswith("% Needs") and r"\usepackage{booktabs}" in text and r"\usepackage{xcolor}" in text
+        assert r"\caption{" in text and text.isascii()
+        for tabular in re.findall(r"\\begin\{tabular\}\{(l?r*)\}\n(.*?)\\end\{tabular\}", text, re.S):
+            letters, body = tabular
+            assert [body.count(rule) for rule in (r"\toprule", r"\midrule", r"\bottomrule")] == [1, 1, 1]
+            lines = [line for line in body.splitlines() if line.endswith(r"\\")]
+            assert {columns_of(line) for line in lines} == {len(letters)}
+        assert text.count(r"\begin{tabular}") == len(content.blocks)
+
+
+def test_latex_colours():
+    text = latex.table(table(frame(run("bicubic", 20), run("edsr", 21), run("ike", 22))))
+    assert r"\textcolor{red}{22.000}" in text
+    assert r"\textcolor{blue}{21.000}" in text
+    assert r"\textcolor{gray}{28.581}" in text
+    assert "& 20.000 &" in text
+
+
+def test_report_files(tmp_path):
+    scores = full_scores()
+    paths = reports.write_report(scores, tmp_path / "report", formats=("md", "tex", "html", "csv"))
+    names = {path.name for path in paths}
+    assert names == {path.name for path in (tmp_path / "report").iterdir()}  # nothing temporary is left
+    keys = ("table2", "table3", "other")
+    assert names == {"report.md", "report.html", "summary.csv"} | {
+        f"{s}-{k}.tex" for s in ("sample", "my_set") for k in keys
+    }
+    pd.testing.assert_frame_equal(
+        pd.read_csv(tmp_path / "report" / "summary.csv")[["set", "kind", "method", "psnr", "n_failed"]],
+        summarise(scores)[["set", "kind", "method", "psnr", "n_failed"]],
+        check_dtype=False,
+    )
+
+
+def test_markdown_report_order_and_failures(tmp_path):
+    (path,) = reports.write_report(full_scores(), tmp_path, formats=("md",))
+    text = path.read_text(encoding="utf-8")
+    places = [text.index(part) for part in ("## Tables", "## Paired differences", "## Failures", "## Notes")]
+    assert places == sorted(places)
+    assert "1 of 420 runs failed." in text
+    assert r"out of \| memory \<2 GiB\>" in text
+    assert r"my\_own\&50% − IKE" in text
+    assert "| Bilateral ×2 PSNR |" in text and "Median ×2 PSNR" in text.split("Bilateral ×2 PSNR")[1].splitlines()[0]
+
+
+def test_html_is_self_contained_and_escaped(tmp_path):
+    (path,) = reports.write_report(full_scores(), tmp_path, formats=["html"])
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"https?://|<script|<link|@import|url\(|src=", text)
+    assert "my_own&amp;50%" in text and "&lt;2 GiB&gt;" in text
+    assert text.count("<table") == text.count("</table>") == 2 * (1 + 2 + 1) + 2 + 1
+    assert 'class="best">' in text and 'class="second">' in text
+    assert "28.581" in text
+
+
+def test_partial_training_is_marked_in_the_paired_differences(tmp_path):
+    (path,) = reports.write_report(frame(run(iterations=50), run("edsr")), tmp_path, formats=["md"])
+    assert "IKE† − EDSR" in path.read_text(encoding="utf-8")
+
+
+def test_notes_are_listed(tmp_path):
+    scores = frame(run(note="48 px crops"), run(image="b", note="48 px crops"))
+    (path,) = reports.write_report(scores, tmp_path, formats=["md"])
+    assert re.search(r"\| set5 +\| IKE +\| +2 \| 48 px crops", path.read_text(encoding="utf-8"))
+
+
+def test_report_is_the_same_for_any_order_of_rows(tmp_path):
+    scores = full_scores().query("kind in ['median', 'gaussian']")
+    shuffled = scores.sample(frac=1, random_state=0)
+    for folder, rows in (("one", scores), ("two", shuffled)):
+        reports.write_report(rows, tmp_path / folder, formats=["md"])
+    assert (tmp_path / "one/report.md").read_bytes() == (tmp_path / "two/report.md").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"formats": ("md", "pdf")}, "unknown format 'pdf'"),
+        ({"formats": ()}, "unknown format none"),
+        ({"protocol": "psnr"}, "unknown protocol 'psnr'"),
+    ],
+)
+def test_unknown_options_are_errors_and_write_nothing(tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        reports.write_report(frame(run()), tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_empty_and_incomplete_scores_are_errors(tmp_path):
+    with pytest.raises(ValueError, match="scores are empty"):
+        reports.write_report(frame(run()).iloc[:0], tmp_path)
+    with pytest.raises(ValueError, match="scores are empty"):
+        reports.markdown_tables(pd.DataFrame(), "ike")
+    with pytest.raises(ValueError, match="lack the columns psnr_ike"):
+        reports.markdown_tables(frame(run()).drop(columns="psnr_ike"), "ike")
+
+
+def test_scores_survive_parquet(tmp_path):
+    scores = frame(run(), failed(image="b"), run("bicubic"))
+    scores.to_parquet(tmp_path / "scores.parquet")
+    assert reports.markdown_tables(pd.read_parquet(tmp_path / "scores.parquet"), "ike") == reports.markdown_tables(
+        scores
+    )

@@ -1,0 +1,167 @@
+"""What the zero-shot methods share: crops, discriminator, tiling, the training loop."""
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+import torch.nn.functional as F
+
+from baselines.contract import Task
+from baselines.tiling import tiled
+from baselines.zeroshot.crops import draw_crops, sharpness_map
+from baselines.zeroshot.discriminator import PatchDiscriminator
+from baselines.zeroshot.training import TrainingRun, adam, descend
+
+
+def half_textured():
+    image = np.full((96, 120, 3), 0.5)
+    image[:, 60:] += np.random.default_rng(0).uniform(-0.4, 0.4, (96, 60, 1))
+    return image
+
+
+def test_crops_prefer_texture_and_stay_inside():
+    image = half_textured()
+    corners = draw_crops(image, 16, 500, np.random.default_rng(1))
+    assert corners.shape == (500, 2)
+    assert (corners >= 0).all() and (corners <= [96 - 16, 120 - 16]).all() and (corners % 2 == 0).all()
+    assert (corners[:, 1] + 8 >= 52).mean() > 0.95  # centres: in the textured half, or within the blur of it
+
+
+@pytest.mark.parametrize("coarser", [1, 2])
+def test_crops_of_a_flat_image_are_uniform(coarser):
+    corners = draw_crops(np.full((64, 64, 3), 0.3), 16, 2000, np.random.default_rng(1), coarser)
+    assert abs(corners.mean() - 23) < 0.7 and corners.min() == 0 and corners.max() == 46  # centres: 8 to 55
+
+
+def test_crop_of_the_whole_image():
+    assert (draw_crops(half_textured()[:96, :96], 96, 5, np.random.default_rng(0)) == 0).all()
+
+
+def test_sharpness_map_has_mean_one():
+    rating = sharpness_map(skimage.data.astronaut()[:128, :160] / 255)
+    assert rating.shape == (128, 160) and rating.mean() == pytest.approx(1) and rating.min() >= 0
+
+
+def layered_scores(discriminator, images):
+    """The discriminator as published, conv by conv: spectral norm, instance norm, ReLU."""
+    convs = []
+    for index, weight in enumerate(discriminator.weights):
+        side = 7 if index == 0 else 1
+        with torch.no_grad():
+            left = discriminator.get_buffer(f"singular_{index}")
+            right = F.normalize(weight.T @ left, dim=0)
+            left = F.normalize(weight @ right, dim=0)
+        sigma = left @ weight @ right
+        convs.append((weight / sigma).view(weight.shape[0], -1, side, side))
+    x = F.conv2d(images, convs[0])
+    for weight, scale, shift in zip(convs[1:-1], discriminator.norm_scales, discriminator.norm_shifts, strict=True):
+        x = F.relu(F.instance_norm(F.conv2d(x, weight), weight=scale, bias=shift))
+    return torch.sigmoid(F.conv2d(x, convs[-1], discriminator.bias)).flatten(1)
+
+
+def test_discriminator_equals_its_layers_and_gradients():
+    discriminator = PatchDiscriminator(torch.Generator().manual_seed(0))
+    images = torch.rand(3, 3, 20, 24, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    expected = layered_scores(discriminator, images)
+    wanted = [images, *discriminator.parameters()]
+    expected_gradients = torch.autograd.grad(expected.square().sum(), wanted)
+    scores = discriminator(images)
+    assert scores.shape == (3, 14 * 18)
+    torch.testing.assert_close(scores, expected, rtol=1e-4, atol=1e-5)
+    for a, b in zip(torch.autograd.grad(scores.square().sum(), wanted), expected_gradients, strict=True):
+        assert (a - b).abs().max() <= 1e-3 * b.abs().max() + 1e-5
+
+
+def test_discriminator_weights_have_spectral_norm_one_after_some_forwards():
+    discriminator = PatchDiscriminator(torch.Generator().manual_seed(0))
+    for _ in range(100):
+        weights = discriminator._normalised_weights()
+    for weight in weights:
+        assert torch.linalg.matrix_norm(weight, 2).item() == pytest.approx(1, abs=0.02)
+
+
+def test_images_of_a_batch_do_not_touch_each_other():
+    discriminator = PatchDiscriminator(torch.Generator().manual_seed(0))
+    images = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    state = {name: value.clone() for name, value in discriminator.state_dict().items()}
+    together = discriminator(images)[0]
+    discriminator.load_state_dict(state)
+    torch.testing.assert_close(discriminator(images[:1])[0], together, rtol=1e-4, atol=1e-6)
+
+
+def test_tiled_inference_is_exact_with_the_halo_of_the_network():
+    generator = torch.Generator().manual_seed(0)
+    weights = [torch.randn(5, 5, 3, 3, generator=generator) / 5 for _ in range(3)]
+
+    def network(x):
+        for weight in weights:
+            x = F.relu(F.conv2d(x, weight, padding=1))
+        return F.interpolate(x, scale_factor=2, mode="nearest")
+
+    image = torch.rand(1, 5, 37, 50, generator=generator)
+    assert (tiled(network, image, tile=16, halo=3, scale=2) - network(image)).abs().max() < 1e-6
+    assert (tiled(network, image, tile=16, halo=1, scale=2) - network(image)).abs().max() > 1e-3
+
+
+class Quadratic:
+    """A training with a known course: gradient steps towards inputs that depend on the iteration."""
+
+    def __init__(self, iterations=130, poison=None):
+        self.iterations, self.poison = iterations, poison
+        self.networks = torch.nn.Linear(1, 1, bias=False)
+        self.networks.weight.data.fill_(0.0)
+        self.optimisers = [adam(self.networks.parameters(), (0.5, 0.9))]
+        for group in self.optimisers[0].param_groups:
+            group["lr"].fill_(0.05)
+
+    def draw(self, chunk):
+        target = torch.arange(chunk * 50, (chunk + 1) * 50).float()
+        if self.poison is not None:
+            target[target == self.poison] = float("nan")
+        return {"target": target}
+
+    def step(self, inputs):
+        loss = (self.networks.weight - inputs["target"]).square().sum()
+        descend(loss, *self.optimisers)
+        return loss.detach()[None]
+
+
+class Memory:
+    every = 40
+
+    def __init__(self):
+        self.states = []
+
+    def load(self):
+        return self.states[-1] if self.states else None
+
+    def save(self, state):
+        import copy
+
+        self.states.append(copy.deepcopy(state))
+
+
+def test_resumed_training_ends_where_an_uninterrupted_one_does():
+    task = Task(torch.zeros(1, 3, 8, 8))
+    straight = Quadratic()
+    TrainingRun(straight, task).advance(130)
+    memory = Memory()
+    interrupted = Task(torch.zeros(1, 3, 8, 8), checkpoint=memory)
+    TrainingRun(Quadratic(), interrupted).advance(107)  # dies here: the state of iteration 80 was saved
+    resumed = Quadratic()
+    run = TrainingRun(resumed, interrupted)
+    assert run.iteration == 80
+    run.advance(130)
+    assert torch.equal(resumed.networks.weight, straight.networks.weight)
+    assert resumed.networks.weight.item() > 1
+
+
+def test_divergence_names_the_iteration():
+    with pytest.raises(FloatingPointError, match="iteration 61 of 130"):
+        TrainingRun(Quadratic(poison=60), Task(torch.zeros(1, 3, 8, 8))).advance(130)
+
+
+def test_progress_counts_every_iteration():
+    seen = []
+    TrainingRun(Quadratic(3), Task(torch.zeros(1, 3, 8, 8), progress=lambda *done: seen.append(done))).advance(3)
+    assert seen == [(1, 3), (2, 3), (3, 3)]
