@@ -7,7 +7,7 @@ from ikebench.image_files import read_image, write_png
 
 CROPS = {"astronaut": (0, 130), "coffee": (100, 200)}  # image -> top and left of the crop
 SIDE = 192  # px
-ITERATIONS = 50  # of the paper's 3000: a minute or two in all on two cores
+ITERATIONS = 30  # of the 3000 of the paper: a minute or so in all on two cores
 
 
 def write(folder: Path) -> HRSource:

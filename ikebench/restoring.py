@@ -135,7 +135,9 @@ def _to_image(sr: torch.Tensor, lr_shape: torch.Size, scale: int) -> np.ndarray:
         raise ValueError(f"the method gave an image of shape {tuple(sr.shape)} in place of {expected}")
     if not torch.isfinite(sr).all():
         raise FloatingPointError("the SR image has values that are not finite")
-    return quantise(sr[0].permute(1, 2, 0).double().cpu().numpy() * 255)
+    levels = sr[0].permute(1, 2, 0).double().cpu().numpy() * 255
+    # Bicubic weights are dyadic, so exact halves are common: float32 in [0, 1] must not decide how they round.
+    return quantise(np.round(levels, 4))
 
 
 def _write_kernel(path: Path, kernel: np.ndarray) -> None:

@@ -110,7 +110,8 @@ def run(workspace: Workspace, options: RunOptions) -> int:
     restorer = Restorer(workspace.root, devices, options.precision, checkpoint_every=options.checkpoint_every)
     failed = _restore(workspace, pending, restorer, workers, asdict(options))
     _say(f"{len(pending.todo)} jobs run, {pending.done} already done, {len(failed)} failed")
-    return FAILED if failed else score(workspace, options.workers)
+    scored = score(workspace, options.workers)
+    return FAILED if failed else scored
 
 
 def score(workspace: Workspace, workers: int | None) -> int:

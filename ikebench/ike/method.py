@@ -147,14 +147,15 @@ class IKETraining:
     def draw(self, chunk: int) -> dict[str, Tensor]:
         """Cut the crops, draw the noise and the schedules of one chunk of iterations."""
         ike, device = self.ike, self.lr.device
-        iterations = torch.arange(chunk * CHUNK, min((chunk + 1) * CHUNK, self.iterations))
-        real = self._cut(self.real_corners[iterations], self.crop // self.scale)  # (n, 1, 3, c/s, c/s)
+        span = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
+        iterations = torch.arange(self.iterations)[span]
+        real = self._cut(self.real_corners[span], self.crop // self.scale)  # (n, 1, 3, c/s, c/s)
         chunk_seed = int(np.random.SeedSequence([self.seed, chunk]).generate_state(1, np.uint64)[0] >> np.uint64(1))
         generator = torch.Generator(device).manual_seed(chunk_seed)
         noise = torch.randn(2, *real.shape, generator=generator, device=device) * ike.noise
         progress = iterations / max(self.iterations - 1, 1)
         return {
-            "crop": self._cut(self.corners[iterations], self.crop),  # (n, 1, 3, c, c)
+            "crop": self._cut(self.corners[span], self.crop),  # (n, 1, 3, c, c)
             "real": real + 2 * noise[0],
             "fake_noise": noise[1],
             "rate": (ike.learning_rate * ike.decay ** (iterations // ike.decay_every)).float().to(device),

@@ -1,0 +1,108 @@
+"""What the tests share: a command line that runs in this process, and small photographs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+from ikebench.cli import main
+
+
+@dataclass
+class Outcome:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def ikebench(capsys, tmp_path, monkeypatch):
+    """Run a command in an empty folder, as a shell would; the workspace is ./bench there."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("IKEBENCH_DIV2K", raising=False)
+    monkeypatch.delenv("IKEBENCH_WORKSPACE", raising=False)
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as stop:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Outcome(stop.value.code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder with two small photographs, 64x72 and 60x66 px."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, image in {
+        "cat": skimage.data.chelsea()[60:124, 90:162],
+        "cup": skimage.data.coffee()[150:210, 200:266],
+    }.items():
+        Image.fromarray(np.ascontiguousarray(image)).save(folder / f"{name}.png")
+    return folder
+
+
+RIVALS = '''
+import os, signal, time
+from dataclasses import dataclass
+from typing import ClassVar
+import torch
+from baselines.contract import Restored
+
+def enlarged(lr, scale):
+    return torch.nn.functional.interpolate(lr, scale_factor=scale, mode="nearest")
+
+@dataclass(frozen=True)
+class Rival:
+    """Nearest-neighbour upscaling that can go wrong on the wide image of a set (66 or 72 px HR)."""
+
+    version: ClassVar[int] = 1
+    scales: ClassVar[tuple[int, ...]] = (2,)
+    source: ClassVar[str] = "a test"
+    supervision: ClassVar[str] = "none"
+    paper_iterations: ClassVar[int | None] = None
+    trouble: str = "none"
+    seconds: float = 0.0
+    strength: float = 1.0
+
+    def __call__(self, tasks, scale, precision="fp32"):
+        [task] = tasks
+        log = os.environ.get("RIVAL_LOG")
+        if log:
+            with open(log, "a") as file:
+                file.write(f"start {task.lr.shape[-1]}\\n")
+        time.sleep(self.seconds)
+        sr = self.strength * enlarged(task.lr, scale)
+        if task.lr.shape[-1] == 36:
+            if self.trouble == "raise":
+                raise RuntimeError("no luck\\nwith this one")
+            if self.trouble == "die":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if self.trouble == "nan":
+                sr[0, 0, 0, 0] = float("nan")
+            if self.trouble == "size":
+                sr = sr[..., 1:]
+        if log:
+            with open(log, "a") as file:
+                file.write(f"end {task.lr.shape[-1]}\\n")
+        return [Restored(sr, note="as told")]
+'''
+
+
+@pytest.fixture
+def rivals(tmp_path, monkeypatch):
+    """Install a method of somebody else's package, `rival`, as an entry point; gives the folder for PYTHONPATH."""
+    folder = tmp_path / "site"
+    information = folder / "rivals-1.0.dist-info"
+    information.mkdir(parents=True)
+    (folder / "rivals.py").write_text(RIVALS)
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: rivals\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text("[ikebench.methods]\nrival = rivals:Rival\n")
+    monkeypatch.syspath_prepend(folder)
+    return folder

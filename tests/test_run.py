@@ -1,0 +1,278 @@
+"""run, score and report through the command line: resume, failures, variants, staleness, crashes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from degradations.resample import imresize, quantise
+from ikebench.image_files import read_image, sha256_file, write_png
+from ikebench.metrics import score_pair
+from ikebench.store import RUN_SCHEMA, SCORE_SCHEMA, read_row, read_table
+
+
+def runs():
+    return read_table(Path("bench/runs.parquet"))
+
+
+def scores():
+    return read_table(Path("bench/scores.parquet"))
+
+
+@pytest.fixture
+def median_data(ikebench, photos):
+    assert ikebench("make-data", "--hr", photos, "--kind", "median").code == 0
+
+
+def test_two_commands_give_images_scores_and_tables(ikebench, median_data):
+    outcome = ikebench("run", "--methods", "bicubic,ike", "--iterations", 2)
+    assert outcome.code == 0, outcome.err
+    table = runs()
+    assert table.columns.tolist() == RUN_SCHEMA.names and len(table) == 4
+    assert set(table["status"]) == {"ok"} and (table["seconds"] > 0).all() and (table["peak_mem_mib"] > 10).all()
+    for row in table.to_dict("records"):
+        assert row["sr_path"] == f"sr/{row['method']}/photos/median/X2/{row['image']}.png"
+        assert sha256_file("bench/" + row["sr_path"]) == row["sr_sha256"]
+    trained = table.set_index("method")["iterations"]
+    assert trained["bicubic"].isna().all() and (trained["ike"] == 2).all()
+    scored = scores()
+    assert scored.columns.tolist() == SCORE_SCHEMA.names and len(scored) == 4
+    [row] = scored[(scored["method"] == "bicubic") & (scored["image"] == "cat")].to_dict("records")
+    hr = read_image("bench/data/photos/HR/cat.png")
+    expected = quantise(imresize(read_image("bench/data/photos/LR_median/X2/catx2.png"), 2))
+    assert np.array_equal(read_image("bench/sr/bicubic/photos/median/X2/cat.png"), expected)
+    assert {name: row[name] for name in score_pair(expected, hr, 2)} == score_pair(expected, hr, 2)
+    report = Path("bench/report/report.md").read_text()
+    assert (
+        "2 of 3000 iterations" in report and f"{scored['psnr_ike'][scored['method'] == 'bicubic'].mean():.3f}" in report
+    )
+    assert "\\toprule" in Path("bench/report/photos-table3.tex").read_text()
+    commands = [entry["command"] for entry in json.loads(Path("bench/manifest.json").read_text())["commands"]]
+    assert commands == ["make-data", "run", "score"]
+
+
+def test_resume_runs_nothing_twice(ikebench, median_data):
+    ikebench("run", "--methods", "bicubic,ike", "--iterations", 1)
+    files = {path: path.stat().st_mtime_ns for path in Path("bench/sr").rglob("*.*")}
+    outcome = ikebench("run", "--methods", "bicubic,ike", "--iterations", 1)
+    assert "0 jobs run, 4 already done" in outcome.err and outcome.code == 0
+    assert files == {path: path.stat().st_mtime_ns for path in Path("bench/sr").rglob("*.*")}
+    Path("bench/sr/bicubic/photos/median/X2/cat.png").unlink()
+    assert "1 jobs run, 3 already done" in ikebench("run", "--methods", "bicubic,ike", "--iterations", 1).err
+
+
+def test_other_settings_replace_and_as_keeps_both(ikebench, median_data, rivals):
+    assert ikebench("run", "--methods", "rival").code == 0
+    kept = ikebench("run", "--methods", "rival", "--as", "rival-dark", "--set", "rival.strength=0.5")
+    assert "replaced" not in kept.err and len(runs()) == 4
+    variants = runs().set_index("method")
+    assert (
+        "strength=0.5" in variants.loc["rival-dark", "note"].iloc[0]
+        and variants.loc["rival", "note"].iloc[0] == "as told"
+    )
+    replaced = ikebench("run", "--methods", "rival", "--set", "rival.strength=0.9")
+    [line] = [line for line in replaced.err.splitlines() if "replaced" in line]
+    assert line.startswith("rival: 2 results")
+    assert len(runs()) == 4
+
+
+def test_seeds_are_kept_apart(ikebench, median_data):
+    ikebench("run", "--methods", "ike", "--iterations", 1, "--limit", 1)
+    ikebench("run", "--methods", "ike", "--iterations", 1, "--limit", 1, "--seed", 3)
+    table = runs().set_index("seed")
+    assert table.loc[3, "sr_path"] == "sr/ike@seed3/photos/median/X2/cat.png"
+    assert table.loc[0, "sr_sha256"] != table.loc[3, "sr_sha256"]
+    assert len(scores()) == 2
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [("raise", "RuntimeError: no luck with this one"), ("die", "SIGKILL"), ("nan", "not finite"), ("size", "shape")],
+)
+def test_trouble_in_one_job_is_a_row_and_the_rest_goes_on(ikebench, median_data, rivals, trouble, words):
+    command = ("run", "--methods", "bicubic,rival", "--set", f"rival.trouble={trouble}", "--workers", 2)
+    outcome = ikebench(*command)
+    assert outcome.code == 1
+    table = runs()
+    assert table["status"].tolist().count("ok") == 3
+    [failed] = table[table["status"] == "failed"].to_dict("records")
+    assert (failed["method"], failed["image"]) == ("rival", "cat") and words in failed["error"]
+    ikebench("score")
+    assert words.split(":")[0] in Path("bench/report/report.md").read_text()
+    again = ikebench(*command)
+    assert "0 jobs run" in again.err and again.code == 1
+    assert "1 jobs run" in ikebench(*command, "--retry-failed").err
+
+
+def test_a_run_with_failures_scores_and_reports_the_others(ikebench, median_data, rivals):
+    assert ikebench("run", "--methods", "rival", "--set", "rival.trouble=raise").code == 1
+    table = scores().set_index("image")
+    assert table.loc["cup", "psnr_ike"] > 20 and table.loc["cat", "status"] == "failed"
+    assert "no luck" in Path("bench/report/report.md").read_text()
+
+
+def test_new_lr_makes_old_results_stale(ikebench, median_data, photos):
+    ikebench("run", "--methods", "bicubic")
+    before = scores().set_index("image")["psnr_ike"]
+    ikebench("make-data", "--hr", photos, "--kind", "median", "--set", "median.size=9")
+    stale = ikebench("score")
+    assert "2 results are on LR images that have been made anew" in stale.err and scores().empty
+    ikebench("run", "--methods", "bicubic")
+    assert (scores().set_index("image")["psnr_ike"] < before).all()
+
+
+def test_score_refuses_a_changed_file(ikebench, median_data):
+    ikebench("run", "--methods", "bicubic")
+    path = "bench/sr/bicubic/photos/median/X2/cat.png"
+    write_png(path, 255 - read_image(path))
+    outcome = ikebench("score")
+    assert outcome.code == 1 and "cat.png has been changed" in outcome.err
+    table = scores().set_index("image")
+    assert table.loc["cat", "status"] == "failed" and np.isnan(table.loc["cat", "psnr_ike"])
+    assert table.loc["cup", "status"] == "ok"
+
+
+def test_changed_lr_is_a_failed_row(ikebench, median_data):
+    path = "bench/data/photos/LR_median/X2/catx2.png"
+    write_png(path, 255 - read_image(path))
+    outcome = ikebench("run", "--methods", "bicubic")
+    assert outcome.code == 1 and "run make-data again" in runs().set_index("image").loc["cat", "error"]
+
+
+def test_dry_run_prints_jobs_hours_and_disk(ikebench, median_data):
+    outcome = ikebench("run", "--methods", "bicubic,ike", "--iterations", 1, "--dry-run")
+    assert outcome.code == 0 and outcome.out.count("median x2") == 4 and "time unknown" in outcome.out
+    assert not Path("bench/runs.parquet").exists()
+    ikebench("run", "--methods", "ike", "--iterations", 1)
+    outcome = ikebench("run", "--methods", "ike", "--iterations", 3000, "--dry-run")
+    assert "2 jobs to run" in outcome.out and " h with" in outcome.out and "GiB" in outcome.out
+
+
+def test_lr_images_without_hr(ikebench, photos):
+    outcome = ikebench("run", "--methods", "bicubic", "--lr", photos, "--scale", 2)
+    assert outcome.code == 0 and "no HR" in outcome.err
+    sr = read_image("bench/sr/bicubic/photos/given/X2/cat.png")
+    assert np.array_equal(sr, quantise(imresize(read_image(photos / "cat.png"), 2)))
+    assert scores().empty
+    assert ikebench("run", "--methods", "bicubic", "--lr", photos).code == 2  # which scale?
+
+
+def test_selection(ikebench, photos):
+    ikebench("make-data", "--hr", photos, "--kind", "median,random", "--scale", "2,3,4")
+    outcome = ikebench("run", "--methods", "bicubic", "--kind", "random", "--scale", "4", "--limit", 1)
+    assert "1 jobs run" in outcome.err
+    assert runs()[["image", "kind", "scale"]].values.tolist() == [["cat", "random", 4]]
+    outcome = ikebench("run", "--methods", "ike", "--scale", "3,4", "--limit", 1, "--kind", "median", "--dry-run")
+    assert "ike does not do x3" in outcome.err and "1 jobs to run" in outcome.out
+    assert ikebench("run", "--methods", "ike", "--scale", "3").code == 2
+    assert ikebench("run", "--methods", "bicubic", "--kind", "bilateral").code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--methods", "bicubik"], "did you mean 'bicubic'"),
+        (["--methods", "ike", "--set", "ike.bloks=4"], "did you mean 'blocks'"),
+        (["--methods", "ike", "--set", "ike.activation=tanh"], "none, relu, leaky-relu"),
+        (["--methods", "bicubic", "--set", "ike.blocks=4"], "not among --methods"),
+        (["--methods", "bicubic,ike", "--as", "x"], "one name"),
+        (["--methods", "ike", "--as", "bicubic"], "choose another"),
+        (["--methods", "ike", "--as", "a/b"], "letters"),
+        (["--methods", "bicubic", "--device", "cuda:9"], "there is cpu"),
+        (["--methods", "bicubic", "--dataset", "phtos"], "there is photos"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(ikebench, median_data, arguments, words):
+    outcome = ikebench("run", *arguments)
+    assert outcome.code == 2 and words in outcome.err and "Traceback" not in outcome.err
+    assert len(outcome.err.strip().splitlines()) == 1 and not Path("bench/runs.parquet").exists()
+
+
+def test_steps_in_the_wrong_order(ikebench):
+    for command in (["run", "--methods", "bicubic"], ["score"], ["report"]):
+        outcome = ikebench(*command)
+        assert outcome.code == 2 and "ikebench" in outcome.err and "Traceback" not in outcome.err
+
+
+def test_report_formats_and_protocols(ikebench, median_data):
+    ikebench("run", "--methods", "bicubic")
+    assert ikebench("report", "--format", "md,tex,html,csv", "--protocol", "dualsr").code == 0
+    folder = Path("bench/report")
+    assert {path.suffix for path in folder.iterdir()} == {".md", ".tex", ".html", ".csv"}
+    assert f"{scores()['psnr_dualsr'].mean():.3f}" in (folder / "report.html").read_text()
+    assert ikebench("report", "--protocol", "psnr").code == 2
+    assert ikebench("report", "--format", "docx").code == 2
+
+
+def start(folder, *arguments, **environment):
+    """Start ikebench in a process of its own, in its own process group."""
+    return subprocess.Popen(
+        [sys.executable, "-c", "from ikebench.cli import main; main()", *arguments],
+        cwd=folder,
+        env=os.environ | environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def rows(folder):
+    return [row for path in (folder / "bench/sr").rglob("*.json") if (row := read_row(path))]
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_killed_in_the_middle_and_run_again(ikebench, tmp_path, photos, rivals, how):
+    """Kill -9 and Ctrl-C lose the jobs in flight only; nothing that ended is run again, no orphan works on."""
+    for index in range(4):
+        write_png(photos / f"more{index}.png", read_image(photos / "cup.png")[:, : 40 + 2 * index])
+    ikebench("make-data", "--hr", photos, "--kind", "median")
+    log = tmp_path / "log"
+    environment = {"RIVAL_LOG": str(log), "PYTHONPATH": str(rivals)}
+    command = ("run", "--methods", "rival", "--set", "rival.seconds=1", "--workers", "1")
+    process = start(tmp_path, *command, **environment)
+    wait_for(lambda: len(rows(tmp_path)) >= 2)
+    os.kill(process.pid, how)
+    process.communicate(timeout=30)
+    assert process.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
+    time.sleep(1.5)  # an orphan would end its job in this time
+    ended_before = {row["image"] for row in rows(tmp_path)}
+    assert 2 <= len(ended_before) < 6
+    ends = log.read_text().count("end")
+
+    process = start(tmp_path, *command, **environment)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert f"{6 - len(ended_before)} jobs run, {len(ended_before)} already done" in err
+    assert log.read_text().count("end") == ends + 6 - len(ended_before)  # none twice
+    table = read_table(tmp_path / "bench/runs.parquet")
+    assert len(table) == 6 and set(table["status"]) == {"ok"}
+
+
+def test_a_long_job_goes_on_from_its_checkpoint(ikebench, tmp_path, median_data):
+    """Killed inside a training, it ends with the image of an uninterrupted one, and leaves no state behind."""
+    whole = ("run", "--methods", "ike", "--limit", "1", "--iterations", "40")
+    assert ikebench(*whole, "--workspace", "bench").code == 0
+    expected = runs()["sr_sha256"][0]
+    for path in Path("bench/sr").rglob("*.*"):
+        path.unlink()
+    process = start(tmp_path, *whole, "--checkpoint-every", "5")
+    state = tmp_path / "bench/sr/ike/photos/median/X2/cat.checkpoint"
+    wait_for(state.exists)
+    process.kill()
+    process.communicate()
+    assert not rows(tmp_path)
+    outcome = ikebench(*whole, "--checkpoint-every", 5)
+    assert outcome.code == 0 and runs()["sr_sha256"][0] == expected and not state.exists()
