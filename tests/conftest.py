@@ -5,9 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import skimage.data
+import torch
 from PIL import Image
 
 from ikebench.cli import main
+
+torch.set_num_threads(1)  # the tests' images are too small for more, and two waiting threads can take minutes
 
 
 @dataclass

@@ -33,7 +33,7 @@ def compose_dense(weights: Sequence[Tensor], biases: Sequence[Tensor]) -> tuple[
 
 
 def convolve(image: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
-    """Convolve with a composed kernel, zero-padded to the same size, always in float32.
+    """Convolve with a composed kernel, zero-padded to the same size.
 
     Equals `F.conv2d`, but its gradient for the image runs as one more small convolution: the library's own is 15 times
     slower on a CPU for the few channels and large kernels that composition gives.
@@ -46,8 +46,7 @@ def convolve(image: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
     Returns:
         (n, outputs, h, w).
     """
-    with torch.autocast(image.device.type, enabled=False):
-        return _SameConvolution.apply(image.float(), kernel, bias)
+    return _SameConvolution.apply(image, kernel, bias)
 
 
 class _SameConvolution(torch.autograd.Function):

@@ -41,7 +41,8 @@ class PatchDiscriminator(nn.Module):
         Returns:
             (n, (h - 6) (w - 6)), in (0, 1).
         """
-        first, *hidden, last = self._normalised_weights()
+        with torch.autocast(images.device.type, enabled=False):
+            first, *hidden, last = self._normalised_weights()
         first = (hidden[0] @ first).view(WIDTH, 3, PATCH, PATCH)
         features = F.conv2d(images.contiguous(memory_format=torch.channels_last), first)  # (n, 64, h-6, w-6)
         pixels = features.permute(0, 2, 3, 1).flatten(1, 2)  # (n, p, 64)

@@ -170,23 +170,20 @@ class IKETraining:
         """One iteration: the encoding phase and the decoding phase, each followed by its discriminator's step."""
         set_learning_rate(inputs["rate"], self.flow_adam, self.u_adam, self.pd1_adam)
         set_learning_rate(inputs["pd2_rate"], self.pd2_adam)
-        with torch.autocast(self.lr.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            crop = self._companions(inputs["crop"], self.crop_companions)
-            encoding = self._encoding_phase(crop, inputs)
-            decoding = self._decoding_phase(crop, inputs)
-        return torch.stack([*encoding, *decoding]).detach()
+        crop = self._companions(inputs["crop"], self.crop_companions)
+        return torch.stack([*self._encoding_phase(crop, inputs), *self._decoding_phase(crop, inputs)]).detach()
 
     def _encoding_phase(self, crop: Crop, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Equation (6), then PD1."""
         ike, pd1, couplings = self.ike, self.pd1, self.flow.couplings()
         llr = self._downscaled(encode(crop.residual, couplings), crop)  # (3, 1, c/s, c/s)
         fake = llr.transpose(0, 1)  # (1, 3, c/s, c/s)
-        loss = ike.lambda_forward * losses.gan_loss(pd1(fake), losses.REAL)
+        loss = ike.lambda_forward * losses.gan_loss(self._wide(pd1, fake), losses.REAL)
         if ike.lambda_energy or ike.lambda_energy_end:
             loss = loss + inputs["energy"] * losses.energy_loss(llr, crop.down, ike.energy_window)
         descend(loss, self.flow_adam)
 
-        scores = pd1(torch.cat([inputs["real"], fake.detach() + inputs["fake_noise"]]))
+        scores = self._wide(pd1, torch.cat([inputs["real"], fake.detach() + inputs["fake_noise"]]))
         pd1_loss = losses.discriminator_loss(scores[0], scores[1])
         descend(pd1_loss, self.pd1_adam)
         return loss, pd1_loss
@@ -197,7 +194,7 @@ class IKETraining:
         sr = self._super_resolve(crop, self.z_up)  # (3, 1, s c, s c)
         image = sr.transpose(0, 1)  # (1, 3, s c, s c)
         terms = [
-            (ike.lambda_backward, lambda: losses.gan_loss(pd2(image), losses.REAL)),
+            (ike.lambda_backward, lambda: losses.gan_loss(self._wide(pd2, image), losses.REAL)),
             (ike.lambda_tv, lambda: losses.total_variation(sr)),
             (ike.lambda_interpolation, lambda: losses.interpolation_loss(sr, crop.up)),
         ]
@@ -206,7 +203,7 @@ class IKETraining:
         if not ike.lambda_backward:
             return (loss,)
 
-        scores = pd2(torch.cat([inputs["crop"], _tiles(image.detach(), self.scale)]))
+        scores = self._wide(pd2, torch.cat([inputs["crop"], _tiles(image.detach(), self.scale)]))
         pd2_loss = losses.discriminator_loss(scores[0], scores[1:])
         descend(pd2_loss, self.pd2_adam)
         return loss, pd2_loss
@@ -221,7 +218,14 @@ class IKETraining:
         return detail + crop.up if self.ike.bicubic_residual else detail
 
     def _upsample(self, z: Tensor, tile: int | None) -> Tensor:
-        return self.u(z) if tile is None else tiled(self.u, z, tile, halo=self.ike.u_layers)
+        if tile is None:
+            return self._wide(self.u, z)
+        return tiled(lambda part: self._wide(self.u, part), z, tile, halo=self.ike.u_layers)
+
+    def _wide(self, network: nn.Module, image: Tensor) -> Tensor:
+        """Run one of the wide networks, where reduced precision pays; the flow and the losses stay in float32."""
+        with torch.autocast(image.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+            return network(image).float()
 
     def _downscaled(self, encoded: Tensor, crop: Crop) -> Tensor:
         """X_LLR: the encoded channel 0, plus the bicubic part where the network saw only the residual."""
@@ -249,10 +253,9 @@ class IKETraining:
         """
         resizers = self._resizers(self.lr)
         whole = self._companions(self.lr, resizers)
-        with torch.autocast(self.lr.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            sr = self._super_resolve(whole, Resize.bicubic(whole.down, self.scale, self.ike.grid), tile)
+        sr = self._super_resolve(whole, Resize.bicubic(whole.down, self.scale, self.ike.grid), tile)
         height, width = (side * self.scale for side in self.size)
-        return (sr.float().transpose(0, 1)[..., :height, :width] + 1) / 2
+        return (sr.transpose(0, 1)[..., :height, :width] + 1) / 2
 
 
 def _padded(lr: Tensor, scale: int) -> Tensor:

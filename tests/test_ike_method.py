@@ -1,0 +1,160 @@
+"""IKE as a method: shapes, seeds, sizes, switches."""
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+
+from baselines.contract import Task
+from baselines.zeroshot.training import TrainingRun
+from ikebench.ike.method import IKE, IKETraining
+
+
+def photo(height=48, width=52):
+    pixels = skimage.data.astronaut()[60 : 60 + height, 180 : 180 + width]
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255
+
+
+def restore(lr, scale=2, seed=0, precision="fp32", **settings):
+    settings = {"iterations": 2, "crop": 32 if scale == 2 else 48} | settings
+    [restored] = IKE(**settings)([Task(lr, seed=seed)], scale, precision)
+    return restored
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+@pytest.mark.parametrize("size", [(48, 52), (49, 51), (50, 55)])
+def test_output_size_for_any_lr_size(scale, size):
+    sr = restore(photo(*size), scale).sr
+    assert sr.shape == (1, 3, scale * size[0], scale * size[1]) and torch.isfinite(sr).all()
+    bicubic = torch.nn.functional.interpolate(photo(*size), scale_factor=scale, mode="bicubic")
+    assert (sr - bicubic).abs().mean() < 0.05  # an image of the same thing, not shifted, not inverted
+
+
+def test_equal_seeds_give_equal_images_and_others_differ():
+    first = restore(photo(), seed=5).sr
+    torch.manual_seed(99)  # the global generator plays no part
+    assert torch.equal(restore(photo(), seed=5).sr, first)
+    assert not torch.equal(restore(photo(), seed=6).sr, first)
+
+
+def test_global_random_state_is_left_alone():
+    before = torch.get_rng_state()
+    restore(photo())
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_several_images_are_restored_as_one_by_one():
+    tasks = [Task(photo(48, 48), seed=1), Task(photo(52, 60), seed=2)]
+    together = IKE(iterations=1, crop=32)(tasks, 2)
+    for task, restored in zip(tasks, together, strict=True):
+        assert torch.equal(IKE(iterations=1, crop=32)([task], 2)[0].sr, restored.sr)
+
+
+def test_small_images_train_on_a_smaller_crop_and_say_so():
+    restored = restore(photo(40, 61), crop=128)
+    assert "40 px" in restored.note
+    assert restore(photo(48, 52), crop=32).note == ""
+
+
+@pytest.mark.parametrize(("scale", "least"), [(2, 24), (4, 48)])
+def test_too_small_is_refused_with_the_least_size(scale, least):
+    assert restore(photo(least, least), scale, crop=128).sr.shape == (1, 3, scale * least, scale * least)
+    with pytest.raises(ValueError, match=f"needs {least} px"):
+        restore(photo(least - scale, 60), scale)
+
+
+SWITCHES = [
+    {"lambda_energy": 0.0, "lambda_energy_end": 0.0},
+    {"tri_channel": False},
+    {"bicubic_residual": False},
+    {"lambda_backward": 0.0},
+    {"lambda_interpolation": 0.0},
+    {"lambda_tv": 0.0},
+    {"lambda_forward": 0.0},
+    {"activation": "relu"},
+    {"activation": "leaky-relu"},
+    {"grid": "align-corners"},
+    {"blocks": 2},
+    {"learning_rate": 1e-3},
+    {"noise": 0.1},
+    {"decay_every": 1},
+]
+
+
+@pytest.mark.parametrize(
+    "switch", SWITCHES, ids=lambda switch: next(iter(switch)) + "=" + str(next(iter(switch.values())))
+)
+def test_every_switch_matters(switch):
+    reference = restore(photo(), iterations=3, xavier_gain=0.5).sr
+    changed = restore(photo(), iterations=3, xavier_gain=0.5, **switch).sr
+    assert changed.shape == reference.shape and not torch.equal(changed, reference)
+
+
+def test_nothing_but_the_encoder_and_decoder_before_training():
+    """At iteration 0 the small weights make the flow nearly the identity: the residual lands on phase (0, 0)."""
+    lr = photo()
+    training = IKETraining(IKE(iterations=0, xavier_gain=1e-6), Task(lr), 2)
+    sr = training.restore()
+    down, back, up = training._resizers(lr)
+    residual = lr - back(down(lr))
+    detail = torch.zeros_like(sr)
+    detail[..., ::2, ::2] = residual
+    assert (sr - (up(lr) + detail)).abs().max() < 1e-4
+
+
+def test_tiled_restoration_equals_untiled():
+    training = IKETraining(IKE(iterations=1, crop=32, xavier_gain=0.5), Task(photo(60, 70)), 2)
+    assert (training.restore(tile=16) - training.restore(tile=512)).abs().max() < 1e-5
+
+
+def test_learning_rates_follow_the_schedule():
+    training = IKETraining(IKE(iterations=5, crop=32, decay_every=2), Task(photo()), 2)
+    inputs = training.draw(0)
+    assert inputs["rate"].tolist() == pytest.approx([2e-4, 2e-4, 2e-5, 2e-5, 2e-6])
+    assert inputs["pd2_rate"].tolist() == pytest.approx([2e-4] * 5)
+    assert inputs["energy"].tolist() == pytest.approx([4, 3.25, 2.5, 1.75, 1])
+    assert inputs["crop"].shape == (5, 1, 3, 32, 32) and inputs["real"].shape == (5, 1, 3, 16, 16)
+
+
+def test_noise_is_as_strong_as_stated():
+    training = IKETraining(IKE(iterations=50, crop=48), Task(torch.full((1, 3, 60, 60), 0.5)), 2)
+    inputs = training.draw(0)
+    assert inputs["real"].std().item() == pytest.approx(2 / 255, rel=0.02)  # 1/255 of [0, 1], in [-1, 1]
+    assert inputs["fake_noise"].std().item() == pytest.approx(1 / 255, rel=0.02)
+    assert np.abs(np.corrcoef(inputs["real"].flatten(), inputs["fake_noise"].flatten())[0, 1]) < 0.02
+
+
+def test_training_lowers_what_it_should():
+    """Without adversaries only energy, interpolation and smoothness are left, and they go down."""
+    ike = IKE(iterations=30, crop=32, lambda_forward=0.0, lambda_backward=0.0, learning_rate=1e-3, xavier_gain=0.3)
+    training = IKETraining(ike, Task(photo()), 2)
+    losses = []
+    step = training.step
+    training.step = lambda inputs: losses.append(step(inputs)) or losses[-1]
+    TrainingRun(training, Task(photo())).advance(30)
+    assert losses[-1][2] < 0.8 * losses[0][2]
+
+
+def test_divergence_is_an_error_that_says_when():
+    with pytest.raises(FloatingPointError, match="iteration"):
+        restore(photo(), iterations=60, learning_rate=1e30)
+
+
+def test_bf16_trains_and_stays_close():
+    full, half = (restore(photo(), precision=precision, iterations=2).sr for precision in ("fp32", "bf16"))
+    assert not torch.equal(full, half) and (full - half).abs().mean() < 0.01
+
+
+@pytest.mark.parametrize(
+    "settings", [{"iterations": -1}, {"blocks": 0}, {"activation": "tanh"}, {"grid": "corner"}, {"layers": 1}]
+)
+def test_impossible_settings(settings):
+    with pytest.raises(ValueError, match="ike"):
+        IKE(**settings)
+
+
+@pytest.mark.gpu
+def test_gpu_gives_nearly_the_cpu_image():
+    lr = photo()
+    gpu = restore(lr.cuda(), iterations=1).sr.cpu()
+    assert (gpu - restore(lr, iterations=1).sr).abs().mean() < 0.01
