@@ -43,9 +43,14 @@ def draw_crops(image: FloatMap, side: int, count: int, rng: np.random.Generator,
             sharpness that is left after downscaling).
 
     Returns:
-        (count, 2) rows and columns, even where the image allows.
+        (count, 2) rows and columns, even.
+
+    Raises:
+        ValueError: for an image smaller than the crop.
     """
     height, width = image.shape[:2]
+    if min(height, width) < side:
+        raise ValueError(f"an image of {width}x{height} px holds no crop of {side} px")
     if coarser > 1:
         shrunk = sharpness_map(imresize(image, 1 / coarser))
         rating = np.kron(shrunk, np.ones((coarser, coarser)))[:height, :width]

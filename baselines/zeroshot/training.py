@@ -113,7 +113,7 @@ def adam(parameters: Any, betas: tuple[float, float]) -> torch.optim.Adam:  # no
     """Adam whose learning rate is a tensor on the device, so that a captured step can follow a schedule."""
     parameters = list(parameters)
     rate = torch.zeros((), device=parameters[0].device)
-    return torch.optim.Adam(parameters, lr=rate, betas=betas, fused=True)
+    return torch.optim.Adam(parameters, lr=rate, betas=betas, fused=True, capturable=rate.is_cuda)
 
 
 def set_learning_rate(rate: Tensor, *optimisers: torch.optim.Optimizer) -> None:

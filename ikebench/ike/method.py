@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from ikebench.ike.network import (
     encode,
 )
 
+PAPER_ITERATIONS = 3000  # paper: Training Procedure
 SMALLEST_LLR = 12
 """px: below, a downscaled crop leaves too few 9x9 windows and 7x7 patches to learn from."""
 
@@ -39,9 +40,9 @@ class IKE:
     scales: ClassVar[tuple[int, ...]] = (2, 4)
     source: ClassVar[str] = "Chang, Chiu, Huang: Find the way back, ICIP 2022"
     supervision: ClassVar[str] = "zero-shot"
-    paper_iterations: ClassVar[int | None] = 3000  # paper: Training Procedure
+    paper_iterations: ClassVar[int | None] = PAPER_ITERATIONS
 
-    iterations: int = 3000  # paper: Training Procedure
+    iterations: int = PAPER_ITERATIONS
     blocks: int = 4  # paper: K
     layers: int = 5  # release: dense blocks
     growth: int = 32  # release: dense blocks
@@ -53,8 +54,8 @@ class IKE:
     u_layers: int = 8  # paper: Z-upscale module
     u_width: int = 64  # paper: Z-upscale module
     crop: int = 128  # release: LR px
-    lambda_forward: float = 1.0  # paper: eq. (6)
-    lambda_energy: float = 4.0  # paper: eq. (6), at the start; 0 with lambda_energy_end 0 = off
+    lambda_forward: float = 1.0  # paper: eq. (6); 0 = off
+    lambda_energy: float = 4.0  # paper: eq. (6), at the start; 0 = off
     lambda_energy_end: float = 1.0  # paper: "gradually decrease it to 1"; ours: linearly over the run
     energy_window: int = 9  # paper: eq. (2)
     lambda_backward: float = 5.0  # paper: eq. (7); 0 = off
@@ -69,12 +70,20 @@ class IKE:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
-        if self.iterations < 0 or min(self.blocks, self.layers - 1, self.growth, self.u_layers - 1, self.u_width) < 1:
-            raise ValueError("ike: iterations must be 0 or more, blocks, growth and u_width 1, layers and u_layers 2")
-        if self.activation not in ("none", "relu", "leaky-relu"):
-            raise ValueError(f"ike: activation must be none, relu or leaky-relu, not '{self.activation}'")
-        if self.grid not in ("half-pixel", "align-corners"):
-            raise ValueError(f"ike: grid must be half-pixel or align-corners, not '{self.grid}'")
+        least = {"iterations": 0, "blocks": 1, "layers": 2, "growth": 1, "u_layers": 2, "u_width": 1, "decay_every": 1}
+        least |= {"energy_window": 1, "crop": 4 * SMALLEST_LLR}
+        for name, value in least.items():
+            if getattr(self, name) < value:
+                raise ValueError(f"ike: {name} must be {value} or more, not {getattr(self, name)}")
+        if self.energy_window > SMALLEST_LLR:
+            raise ValueError(f"ike: energy_window must be {SMALLEST_LLR} or less, not {self.energy_window}")
+        for name, choices in {"activation": get_args(Activation), "grid": get_args(Grid)}.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"ike: {name} must be {', '.join(choices)}, not '{getattr(self, name)}'")
+        if not (self.lambda_backward or self.lambda_tv or self.lambda_interpolation):
+            raise ValueError(
+                "ike: lambda_backward, lambda_tv and lambda_interpolation are all 0: nothing to decode for"
+            )
 
     def __call__(self, tasks: Sequence[Task], scale: int, precision: Precision = "fp32") -> list[Restored]:
         """Train on each LR image and restore it.
@@ -88,7 +97,8 @@ class IKE:
     def _restore(self, task: Task, scale: int, precision: Precision) -> Restored:
         training = IKETraining(self, task, scale, precision)
         TrainingRun(training, task).advance(self.iterations)
-        note = "" if training.crop == self.crop else f"trained on crops of {training.crop} px: the image is small"
+        small = min(task.lr.shape[-2:]) < self.crop
+        note = f"trained on crops of {training.crop} px: the image is small" if small else ""
         return Restored(training.restore(), note=note)
 
 
@@ -114,7 +124,7 @@ class IKETraining:
         self.iterations, self.seed = ike.iterations, task.seed
         self.size = task.lr.shape[-2:]
         self.lr = _padded(task.lr, scale) * 2 - 1  # (1, 3, h, w) in [-1, 1]
-        self.crop = _crop_side(self.lr, ike.crop, scale)
+        self.crop = _crop_side(task.lr, ike.crop, scale)
         self._build_networks()
         self._build_optimisers()
         self._draw_positions(task.lr)
@@ -173,40 +183,50 @@ class IKETraining:
         crop = self._companions(inputs["crop"], self.crop_companions)
         return torch.stack([*self._encoding_phase(crop, inputs), *self._decoding_phase(crop, inputs)]).detach()
 
-    def _encoding_phase(self, crop: Crop, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def _encoding_phase(self, crop: Crop, inputs: dict[str, Tensor]) -> list[Tensor]:
         """Equation (6), then PD1."""
-        ike, pd1, couplings = self.ike, self.pd1, self.flow.couplings()
+        ike, pd1 = self.ike, self.pd1
+        if not (ike.lambda_forward or ike.lambda_energy):
+            return []
+        couplings = self.flow.couplings()
         llr = self._downscaled(encode(crop.residual, couplings), crop)  # (3, 1, c/s, c/s)
         fake = llr.transpose(0, 1)  # (1, 3, c/s, c/s)
-        loss = ike.lambda_forward * losses.gan_loss(self._wide(pd1, fake), losses.REAL)
-        if ike.lambda_energy or ike.lambda_energy_end:
-            loss = loss + inputs["energy"] * losses.energy_loss(llr, crop.down, ike.energy_window)
+        terms = []
+        if ike.lambda_forward:
+            terms.append(ike.lambda_forward * losses.gan_loss(self._wide(pd1, fake), losses.REAL))
+        if ike.lambda_energy:
+            terms.append(inputs["energy"] * losses.energy_loss(llr, crop.down, ike.energy_window))
+        loss = torch.stack(terms).sum()
         descend(loss, self.flow_adam)
+        if not ike.lambda_forward:
+            return [loss]
 
         scores = self._wide(pd1, torch.cat([inputs["real"], fake.detach() + inputs["fake_noise"]]))
         pd1_loss = losses.discriminator_loss(scores[0], scores[1])
         descend(pd1_loss, self.pd1_adam)
-        return loss, pd1_loss
+        return [loss, pd1_loss]
 
-    def _decoding_phase(self, crop: Crop, inputs: dict[str, Tensor]) -> tuple[Tensor, ...]:
+    def _decoding_phase(self, crop: Crop, inputs: dict[str, Tensor]) -> list[Tensor]:
         """Equation (7), then PD2."""
         ike, pd2 = self.ike, self.pd2
         sr = self._super_resolve(crop, self.z_up)  # (3, 1, s c, s c)
         image = sr.transpose(0, 1)  # (1, 3, s c, s c)
-        terms = [
-            (ike.lambda_backward, lambda: losses.gan_loss(self._wide(pd2, image), losses.REAL)),
-            (ike.lambda_tv, lambda: losses.total_variation(sr)),
-            (ike.lambda_interpolation, lambda: losses.interpolation_loss(sr, crop.up)),
-        ]
-        loss = torch.stack([weight * term() for weight, term in terms if weight]).sum()
+        terms = []
+        if ike.lambda_backward:
+            terms.append(ike.lambda_backward * losses.gan_loss(self._wide(pd2, image), losses.REAL))
+        if ike.lambda_tv:
+            terms.append(ike.lambda_tv * losses.total_variation(sr))
+        if ike.lambda_interpolation:
+            terms.append(ike.lambda_interpolation * losses.interpolation_loss(sr, crop.up))
+        loss = torch.stack(terms).sum()
         descend(loss, self.flow_adam, self.u_adam)
         if not ike.lambda_backward:
-            return (loss,)
+            return [loss]
 
         scores = self._wide(pd2, torch.cat([inputs["crop"], _tiles(image.detach(), self.scale)]))
         pd2_loss = losses.discriminator_loss(scores[0], scores[1:])
         descend(pd2_loss, self.pd2_adam)
-        return loss, pd2_loss
+        return [loss, pd2_loss]
 
     def _super_resolve(self, crop: Crop, z_up: Resize, tile: int | None = None) -> Tensor:
         """E, U and D: (3, 1, s h, s w). No gradient flows through E: Z is given to U as data (release)."""
@@ -265,6 +285,7 @@ def _padded(lr: Tensor, scale: int) -> Tensor:
 
 
 def _crop_side(lr: Tensor, wanted: int, scale: int) -> int:
+    """Give the largest crop up to `wanted` that `scale` divides and the image holds."""
     least = SMALLEST_LLR * scale
     smallest = min(lr.shape[-2:])
     if smallest < least:
