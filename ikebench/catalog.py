@@ -30,8 +30,8 @@ Overrides = Mapping[str, Mapping[str, str]]  # name -> field -> value as typed
 
 
 def method_paths() -> dict[str, str]:
-    """Give every method's "module:Class": ours, and those that installed packages bring."""
-    return METHODS | {point.name: point.value for point in entry_points(group=METHOD_ENTRY_POINTS)}
+    """Give every method's "module:Class": ours, and those of other names that installed packages bring."""
+    return {point.name: point.value for point in entry_points(group=METHOD_ENTRY_POINTS)} | METHODS
 
 
 def kind_class(name: str) -> Any:  # noqa: ANN401 (a class that follows degradations.contract)

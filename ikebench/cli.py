@@ -87,7 +87,9 @@ def scales_type(_: click.Context, __: click.Parameter, value: str | None) -> lis
         scales = [int(part) for part in value.split(",")]
     except ValueError:
         scales = []
-    if not scales or any(scale not in (2, 3, 4) for scale in scales):
+    from degradations.contract import SCALES
+
+    if not scales or any(scale not in SCALES for scale in scales):
         raise UserError(f"--scale {value}: give 2, 3 or 4, or several between commas")
     return list(dict.fromkeys(scales))
 

@@ -1,22 +1,25 @@
 """Step 1, make-data: HR -> LR files, kernels and `data.parquet`."""
 
+import io
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from multiprocessing import get_context
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+from PIL import Image
 
 from degradations.contract import PRESET, Degradation
 from degradations.resample import cut_to_multiple
 from degradations.track2 import Track2
 from ikebench.catalog import Overrides, check_names, configured, kind_class
+from ikebench.engines import Finished, Lost, run_local
 from ikebench.errors import UserError
 from ikebench.hr_sources import DIV2K_TRACK2, HRSource
-from ikebench.image_files import image_paths, png_bytes, read_image, sha256_file, write_atomic
+from ikebench.image_files import natural_order, png_bytes, read_image, sha256_file, write_atomic
 from ikebench.seeds import lr_rng
 from ikebench.store import (
     CASE_COLUMNS,
@@ -54,17 +57,96 @@ class Recipe:
 
 @dataclass
 class Made:
-    """What make-data did.
+    """What came of one image or, added up, of a set.
 
     Attributes:
-        rows: of `data.parquet`, of this call's images.
-        made: LR images written anew.
-        refused: image -> why it cannot be used.
+        rows: of `data.parquet`.
+        made: number of LR images written anew.
+        refused: what cannot be used ("0801", or "0801 track2 x2" where it is one LR image only) -> why.
+        outdated: number of LR images dropped from the table because their HR has been replaced by another.
     """
 
     rows: list[Row] = field(default_factory=list)
     made: int = 0
     refused: dict[str, str] = field(default_factory=dict)
+    outdated: int = 0
+
+    def add(self, other: "Made") -> None:
+        """Add what came of one more image."""
+        self.rows += other.rows
+        self.made += other.made
+        self.refused |= other.refused
+
+
+@dataclass(frozen=True)
+class ImageWork:
+    """One HR image to degrade, and the rows that the table has of it."""
+
+    set_name: str
+    image: str
+    path: Path
+    known: Sequence[Row]
+
+
+@dataclass(frozen=True)
+class Degrader:
+    """Degrades one image after another in a worker process: a picklable `ikebench.engines.Work`."""
+
+    workspace: Workspace
+    recipe: Recipe
+
+    def __call__(self, work: ImageWork, worker: int, send: Callable[[int, int], None]) -> Made:
+        """Write one image's HR, LR and kernels."""
+        cv2.setNumThreads(1)
+        try:
+            hr = read_image(work.path)
+            smallest = min(min(cut_to_multiple(hr, scale).shape[:2]) for scale in self.recipe.scales)
+            if smallest < MIN_SIDE:
+                size = f"{hr.shape[1]}x{hr.shape[0]} px"
+                raise ValueError(f"{work.path.name} is {size}: the least is {MIN_SIDE} px a side")
+            hr_columns = self._write_hr(work, hr)
+        except (ValueError, OSError) as error:
+            return Made(refused={work.image: str(error)})
+        made = Made()
+        for kind in self.recipe.degradations:
+            for scale in self.recipe.scales:
+                case = {"set": work.set_name, "image": work.image, "kind": kind, "scale": scale}
+                try:
+                    self._make_case(case | hr_columns, work, hr, made)
+                except (ValueError, OSError) as error:
+                    made.refused[f"{work.image} {kind} x{scale}"] = str(error)
+        return made
+
+    def _write_hr(self, work: ImageWork, hr: np.ndarray) -> Row:
+        target = hr_path(work.set_name, work.image)
+        path = self.workspace.root / target
+        if not (path.exists() and _same_pixels(path, hr)):
+            write_atomic(path, png_bytes(hr))
+        return {"hr_path": target, "hr_sha256": sha256_file(path)}
+
+    def _make_case(self, row: Row, work: ImageWork, hr: np.ndarray, made: Made) -> None:
+        """Make one LR image, unless the one that is there is what would be made."""
+        degradation = self.recipe.degradations[row["kind"]]
+        row["seed"], rng = lr_rng(self.recipe.seed, row["image"], row["kind"], row["scale"])
+        row |= _making(degradation)
+        old = next((known for known in work.known if _case(known) == _case(row)), None)
+        if old is not None and _is_current(self.workspace, old, row):
+            made.rows.append(old)
+            return
+        made.rows.append(row | self._make_lr(row, degradation, hr, rng))
+        made.made += 1
+
+    def _make_lr(self, row: Row, degradation: Degradation | Track2, hr: np.ndarray, rng: np.random.Generator) -> Row:
+        target = lr_path(row["set"], row["kind"], row["scale"], row["image"])
+        if isinstance(degradation, Track2):
+            data = degradation.find(row["image"], row["scale"], hr).read_bytes()
+            return _write_lr(self.workspace, target, data)
+        degraded = degradation(cut_to_multiple(hr, row["scale"]), row["scale"], rng)
+        columns = _write_lr(self.workspace, target, png_bytes(degraded.lr))
+        if degraded.kernel is not None:
+            columns["kernel_path"] = true_kernel_path(row["set"], row["kind"], row["scale"], row["image"])
+            write_atomic(self.workspace.root / columns["kernel_path"], _npy_bytes(degraded.kernel))
+        return columns
 
 
 def build_recipe(
@@ -103,52 +185,77 @@ def make_data(
         workers: processes.
         report: called with the name of each image when it is done.
     """
-    known = {_case(row): row for row in existing_rows(workspace)}
+    known: dict[str, list[Row]] = {}
+    for row in existing_rows(workspace):
+        if row["set"] == source.name:
+            known.setdefault(row["image"], []).append(row)
+    work = [ImageWork(source.name, image, path, known.get(image, ())) for image, path in source.files.items()]
+    results: dict[int, Made] = {}
     made = Made()
-    work = [(workspace, source.name, image, path, recipe, known) for image, path in source.files.items()]
     try:
-        for image, result in _in_processes(work, workers):
-            if isinstance(result, str):
-                made.refused[image] = result
-            else:
-                rows, count = result
-                made.rows += rows
-                made.made += count
-            report(image)
+        for event in run_local(work, Degrader(workspace, recipe), workers):
+            if isinstance(event, Finished):
+                results[event.item] = event.result
+            elif isinstance(event, Lost):
+                results[event.item] = Made(refused={work[event.item].image: event.reason})
+            report(work[event.item].image)
     finally:
+        for item in sorted(results):
+            made.add(results[item])
         if made.rows:
-            _merge(workspace, made.rows, provenance)
-    made.refused = {image: made.refused[image] for image in source.files if image in made.refused}
+            made.outdated = merge(workspace, made.rows, provenance)
     return made
 
 
-def import_lr(workspace: Workspace, folder: Path, scale: int, provenance: Row) -> str:
-    """Take LR images without HR into a workspace, as set `<folder's name>` and kind `given`; returns the set's name.
+def import_lr(
+    workspace: Workspace, files: Mapping[str, Path], set_name: str, scale: int, *, write: bool
+) -> tuple[list[Row], dict[str, str]]:
+    """Take LR images without HR into a workspace, as kind `given`.
 
-    Raises:
-        UserError: if the folder holds no image, or one that cannot be read.
+    Args:
+        workspace: where to.
+        files: image name -> file.
+        set_name: the set's name.
+        scale: by which they are to be enlarged.
+        write: copy the files; without it only the rows are made.
+
+    Returns:
+        Their rows of `data.parquet` (see `merge`), and the images that cannot be read, with the reason.
     """
-    set_name = folder.resolve().name
-    rows = []
-    try:
-        paths = image_paths(folder)
-        for path in paths:
-            image = path.stem.removesuffix(f"x{scale}")
-            target = lr_path(set_name, GIVEN, scale, image)
-            rows.append(
-                _case_row(set_name, image, GIVEN, scale) | _lr_columns(workspace, target, read_image(path), write=True)
-            )
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    if not rows:
-        raise UserError(f"--lr {folder}: no images in it")
-    _merge(workspace, rows, provenance)
-    return set_name
+    rows, refused = [], {}
+    for image, path in files.items():
+        try:
+            data = png_bytes(read_image(path))
+        except ValueError as error:
+            refused[image] = str(error)
+            continue
+        target = lr_path(set_name, GIVEN, scale, image)
+        case = {"set": set_name, "image": image, "kind": GIVEN, "scale": scale}
+        rows.append(case | _write_lr(workspace, target, data, write=write))
+    return rows, refused
 
 
 def existing_rows(workspace: Workspace) -> list[Row]:
     """Read the rows of `data.parquet`, if there is one."""
     return to_rows(read_table(workspace.data_table)) if workspace.data_table.exists() else []
+
+
+def merge(workspace: Workspace, rows: Sequence[Row], provenance: Row) -> int:
+    """Put rows in place of those of the same case, and keep the table in order.
+
+    Rows of the same image that were made from another HR image go: their HR is no longer there. Gives their number.
+    """
+    current_hr = {(row["set"], row["image"]): row.get("hr_sha256") for row in rows}
+
+    def is_outdated(row: Row) -> bool:
+        current = current_hr.get((row["set"], row["image"]))
+        return current is not None and row["hr_sha256"] not in (None, current)
+
+    merged = {_case(row): row for row in [*existing_rows(workspace), *rows]}
+    kept = [row for row in merged.values() if not is_outdated(row)]
+    kept.sort(key=lambda row: (row["set"], natural_order(row["image"]), row["image"], row["kind"], row["scale"]))
+    write_table(workspace.data_table, kept, DATA_SCHEMA, provenance)
+    return len(merged) - len(kept)
 
 
 def _track2(folder: Path | None) -> Track2:
@@ -161,70 +268,6 @@ def _track2(folder: Path | None) -> Track2:
     return Track2(folder)
 
 
-Work = tuple[Workspace, str, str, Path, Recipe, Mapping[tuple[Any, ...], Row]]
-Result = tuple[list[Row], int] | str
-
-
-def _in_processes(work: Sequence[Work], workers: int) -> Iterable[tuple[str, Result]]:
-    """Give (image, what came of it) as images are done."""
-    if workers <= 1 or len(work) <= 1:
-        for item in work:
-            yield item[2], _make_image(*item)
-        return
-    with ProcessPoolExecutor(min(workers, len(work)), mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-        futures = {pool.submit(_make_image, *item): item[2] for item in work}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _one_thread() -> None:
-    import signal
-
-    import cv2
-
-    cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends the pool
-
-
-def _make_image(
-    workspace: Workspace, set_name: str, image: str, path: Path, recipe: Recipe, known: Mapping[tuple[Any, ...], Row]
-) -> Result:
-    """Write one image's HR, LR and kernels; gives its rows and the number of new LR files, or why it is refused."""
-    try:
-        hr = read_image(path)
-        smallest = min(min(cut_to_multiple(hr, scale).shape[:2]) for scale in recipe.scales)
-        if smallest < MIN_SIDE:
-            return f"{path.name} is {hr.shape[1]}x{hr.shape[0]} px: the least is {MIN_SIDE} px a side"
-        hr_columns = _write_hr(workspace, set_name, image, hr)
-        rows, count = [], 0
-        for kind, degradation in recipe.degradations.items():
-            for scale in recipe.scales:
-                row = _case_row(set_name, image, kind, scale) | hr_columns | _making(degradation, recipe, image, scale)
-                row["seed"], rng = lr_rng(recipe.seed, image, kind, scale)
-                old = known.get(_case(row))
-                if old is None or not _is_current(workspace, old, row):
-                    row |= _make_lr(workspace, row, degradation, hr, rng)
-                    count += 1
-                else:
-                    row = old
-                rows.append(row)
-    except ValueError as error:
-        return str(error)
-    return rows, count
-
-
-def _write_hr(workspace: Workspace, set_name: str, image: str, hr: np.ndarray) -> Row:
-    target = hr_path(set_name, image)
-    path = workspace.root / target
-    if not (path.exists() and _same_pixels(path, hr)):
-        write_atomic(path, png_bytes(hr))
-    return {"hr_path": target, "hr_sha256": sha256_file(path)}
-
-
 def _same_pixels(path: Path, image: np.ndarray) -> bool:
     try:
         return np.array_equal(read_image(path), image)
@@ -232,67 +275,40 @@ def _same_pixels(path: Path, image: np.ndarray) -> bool:
         return False
 
 
-def _making(degradation: Degradation | Track2, recipe: Recipe, image: str, scale: int) -> Row:
-    """Name what decides the LR image: the preset and every parameter."""
+def _making(degradation: Degradation | Track2) -> Row:
+    """Name what decides the LR image besides HR and seed: the preset and every parameter."""
     if isinstance(degradation, Track2):
         official = Path(degradation.folder).resolve().name == DIV2K_TRACK2
         return {"preset": "track2-official" if official else "track2-given", "parameters": "{}"}
-    parameters = asdict(degradation)  # type: ignore[call-overload]
     preset = PRESET if degradation == type(degradation)() else f"{PRESET}, changed"
+    parameters = asdict(degradation)  # type: ignore[call-overload]
     return {"preset": preset, "parameters": json.dumps(parameters, sort_keys=True)}
 
 
 def _is_current(workspace: Workspace, old: Row, new: Row) -> bool:
-    """Whether the LR image that is there is the one that would be made."""
+    """Whether the LR image that is there is the one that would be made; imported files are always compared anew."""
     decisive = ("preset", "parameters", "seed", "hr_sha256")
-    if any(old[name] != new[name] for name in decisive) or old["preset"].startswith("track2"):
+    if any(old[name] != new[name] for name in decisive) or old["kind"] == "track2":
         return False
-    kernel = old["kernel_path"]
     path = workspace.root / old["lr_path"]
-    kernel_there = kernel is None or (workspace.root / kernel).exists()
+    kernel_there = old["kernel_path"] is None or (workspace.root / old["kernel_path"]).exists()
     return path.exists() and kernel_there and sha256_file(path) == old["lr_sha256"]
 
 
-def _make_lr(
-    workspace: Workspace, row: Row, degradation: Degradation | Track2, hr: np.ndarray, rng: np.random.Generator
-) -> Row:
-    target = lr_path(row["set"], row["kind"], row["scale"], row["image"])
-    if isinstance(degradation, Track2):
-        official = degradation.find(row["image"], row["scale"], hr)
-        write_atomic(workspace.root / target, official.read_bytes())
-        return _lr_columns(workspace, target, read_image(official), write=False)
-    degraded = degradation(cut_to_multiple(hr, row["scale"]), row["scale"], rng)
-    columns = _lr_columns(workspace, target, degraded.lr, write=True)
-    if degraded.kernel is not None:
-        columns["kernel_path"] = true_kernel_path(row["set"], row["kind"], row["scale"], row["image"])
-        write_atomic(workspace.root / columns["kernel_path"], _npy_bytes(degraded.kernel))
-    return columns
-
-
-def _lr_columns(workspace: Workspace, target: str, lr: np.ndarray, *, write: bool) -> Row:
+def _write_lr(workspace: Workspace, target: str, data: bytes, *, write: bool = True) -> Row:
+    """Write an LR file and give its columns."""
     if write:
-        write_atomic(workspace.root / target, png_bytes(lr))
-    sha256 = sha256_file(workspace.root / target)
-    return {"lr_path": target, "lr_sha256": sha256, "height": lr.shape[0], "width": lr.shape[1]}
+        write_atomic(workspace.root / target, data)
+    with Image.open(io.BytesIO(data)) as picture:
+        width, height = picture.size
+    return {"lr_path": target, "lr_sha256": sha256(data).hexdigest(), "height": height, "width": width}
 
 
 def _npy_bytes(array: np.ndarray) -> bytes:
-    from io import BytesIO
-
-    buffer = BytesIO()
+    buffer = io.BytesIO()
     np.save(buffer, array)
     return buffer.getvalue()
 
 
-def _case_row(set_name: str, image: str, kind: str, scale: int) -> Row:
-    return {"set": set_name, "image": image, "kind": kind, "scale": scale}
-
-
 def _case(row: Row) -> tuple[Any, ...]:
     return tuple(row[name] for name in CASE_COLUMNS)
-
-
-def _merge(workspace: Workspace, rows: Sequence[Row], provenance: Row) -> None:
-    """Put rows in place of those of the same case, and keep the table in order."""
-    merged = {_case(row): row for row in [*existing_rows(workspace), *rows]}
-    write_table(workspace.data_table, [merged[case] for case in sorted(merged)], DATA_SCHEMA, provenance)

@@ -58,7 +58,7 @@ def find_hr(hr: str | None, name: str | None = None) -> HRSource:
         source = _folder(Path(hr))
     if name is not None:
         source = HRSource(name, source.files, source.track2, source.message)
-    _check_name(source.name)
+    check_name(source.name)
     return source
 
 
@@ -95,7 +95,7 @@ def _missing_div2k() -> Path:
 
 def _div2k(folder: Path) -> HRSource:
     track2 = folder / DIV2K_TRACK2
-    return HRSource("div2k", _by_stem(folder / DIV2K_HR), track2 if track2.is_dir() else None)
+    return HRSource("div2k", by_stem(folder / DIV2K_HR), track2 if track2.is_dir() else None)
 
 
 def _folder(folder: Path) -> HRSource:
@@ -105,20 +105,27 @@ def _folder(folder: Path) -> HRSource:
         return _div2k(folder.resolve().parent)
     if (folder / DIV2K_HR).is_dir():
         return _div2k(folder)
-    return HRSource(folder.resolve().name, _by_stem(folder))
+    return HRSource(folder.resolve().name, by_stem(folder))
 
 
-def _by_stem(folder: Path) -> dict[str, Path]:
+def by_stem(folder: Path, suffix: str = "") -> dict[str, Path]:
+    """Give image name -> file of a folder; a name is the file's stem without `suffix`.
+
+    Raises:
+        UserError: if there are no images, or two share a name.
+    """
     files: dict[str, Path] = {}
     for path in image_paths(folder):
-        if path.stem in files:
-            raise UserError(f"{folder}: {files[path.stem].name} and {path.name} share a name: rename one of them")
-        files[path.stem] = path
+        name = path.stem.removesuffix(suffix)
+        if name in files:
+            raise UserError(f"{folder}: {files[name].name} and {path.name} share a name: rename one of them")
+        files[name] = path
     if not files:
         raise UserError(f"{folder}: no images in it")
     return files
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Refuse what cannot name a set in paths and tables."""
     if not name or name.startswith(".") or any(character in name for character in '/\\*?[]"<>|:'):
         raise UserError(f"'{name}' cannot name a set: give one with --name")

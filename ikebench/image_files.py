@@ -91,7 +91,10 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{secrets.token_hex(8)}{PARTIAL_SUFFIX}")
     try:
-        partial.write_bytes(data)
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut could leave the new name with no content
         os.replace(partial, path)
     except BaseException:
         partial.unlink(missing_ok=True)
@@ -116,7 +119,7 @@ def image_paths(folder: str | os.PathLike[str]) -> list[Path]:
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder")
     paths = [path for path in folder.iterdir() if _is_image_name(path.name) and path.is_file()]
-    return sorted(paths, key=lambda path: (_natural(path.name), path.name))
+    return sorted(paths, key=lambda path: (natural_order(path.name), path.name))
 
 
 class _Unsupported(Exception):
@@ -127,7 +130,8 @@ def _is_image_name(name: str) -> bool:
     return not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
 
 
-def _natural(name: str) -> list[str | int]:
+def natural_order(name: str) -> list[str | int]:
+    """Give the key that sorts `img_2` before `img_10`."""
     parts = re.split(r"([0-9]+)", name.casefold())  # text, digits, text, ...: like compares with like
     return [int(part) if part.isdecimal() else part for part in parts]
 

@@ -58,6 +58,16 @@ class Job:
         """Where the SR image goes, relative to the workspace."""
         return sr_path(self.case)
 
+    def row(self, precision: str) -> Row:
+        """Give the columns of `runs.parquet` that are known before the job runs."""
+        return self.case | {
+            "key": self.key,
+            "precision": precision,
+            "settings": json.dumps(dict(self.choice.settings), sort_keys=True),
+            "paper_iterations": self.choice.method.paper_iterations,
+            "lr_sha256": self.data["lr_sha256"],
+        }
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -95,6 +105,8 @@ def choose_methods(
         cls = method_class(name)
         values = dict(overrides.get(name, {}))
         if iterations is not None and cls.paper_iterations is not None:
+            if "iterations" in values:
+                raise UserError(f"--iterations and --set {name}.iterations: give one of them")
             values["iterations"] = str(iterations)
         method = configured(cls, name, values)
         default = asdict(cls())

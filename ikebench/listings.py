@@ -26,9 +26,12 @@ def lines(what: str) -> list[str]:
 def _methods() -> list[str]:
     rows = []
     for name in method_paths():
-        cls = method_class(name)
-        scales = ", ".join(f"x{scale}" for scale in cls.scales)
-        rows.append((name, scales, cls.supervision, cls.source))
+        try:
+            cls = method_class(name)
+        except ImportError as error:  # somebody else's package must not take the list down
+            rows.append((name, "", "", f"cannot be imported: {error}"))
+            continue
+        rows.append((name, ", ".join(f"x{scale}" for scale in cls.scales), cls.supervision, cls.source))
     return _columns(rows)
 
 
@@ -47,9 +50,9 @@ def _datasets() -> list[str]:
 
 
 def _metrics() -> list[str]:
-    from ikebench.metrics import PROTOCOLS
+    from reports import PROTOCOLS
 
-    rows = [(f"psnr_{name}, ssim_{name}", protocol.description) for name, protocol in PROTOCOLS.items()]
+    rows = [(f"psnr_{name}, ssim_{name}", words) for name, words in PROTOCOLS.items()]
     rows.append(("shift_y, shift_x", "estimated shift of SR against HR, in HR pixels"))
     rows.append(("psnr_registered", "PSNR with that shift undone, RGB, 6 + s pixels shaved"))
     return _columns(rows)

@@ -25,13 +25,11 @@ class ScoringProtocol:
         channels: `rgb`, or `y` for the luma of `luma`.
         fixed_border: pixels shaved from every side at any scale.
         border_per_scale: pixels shaved besides, times the scale.
-        description: one line for captions.
     """
 
     channels: Literal["rgb", "y"]
     fixed_border: int
     border_per_scale: int
-    description: str
 
     def border(self, scale: int) -> int:
         """Return how many pixels are shaved from every side."""
@@ -39,9 +37,9 @@ class ScoringProtocol:
 
 
 PROTOCOLS = {
-    "ike": ScoringProtocol("rgb", 0, 0, "RGB, nothing shaved (IKE release)"),
-    "dualsr": ScoringProtocol("y", 0, 1, "Y (BT.601 studio swing), s pixels shaved (DualSR, KernelGAN, RCAN)"),
-    "ntire17": ScoringProtocol("rgb", 6, 1, "RGB, 6 + s pixels shaved (NTIRE 2017, EDSR on DIV2K)"),
+    "ike": ScoringProtocol("rgb", 0, 0),
+    "dualsr": ScoringProtocol("y", 0, 1),
+    "ntire17": ScoringProtocol("rgb", 6, 1),
 }
 """Protocol name -> what is scored; the names are the column suffixes of `score_pair`."""
 

@@ -1,10 +1,9 @@
 """One job, in a worker process: LR file -> method -> SR file and row file."""
 
 import io
-import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from baselines.contract import Precision, Restored, Task
 from degradations.resample import quantise
 from ikebench.image_files import read_image, sha256_file, write_atomic, write_png
 from ikebench.jobs import Job
-from ikebench.store import Row, checkpoint_path, estimated_kernel_path, row_path, write_row
+from ikebench.store import RETRY, Row, checkpoint_path, estimated_kernel_path, row_path, write_row
 
 PROGRESS_EVERY = 0.5  # seconds between two messages to the parent
 
@@ -43,35 +42,28 @@ class Restorer:
         """Run a job and write what came of it; gives the row. Trouble becomes a row with its error."""
         torch.set_num_threads(self.threads)
         device = torch.device(self.devices[worker % len(self.devices)])
-        row = self._row(job, device)
+        row = job.row(self.precision) | {"device": _device_name(device)}
         _reset_peak_memory(device)
         try:
             row |= self._restore(job, device, _throttled(send))
+        except OSError as error:  # a file or disk at fault, not the method: the job is not over
+            row |= {"status": "failed", "error": _one_line(error), RETRY: True}
         except Exception as error:  # whatever goes wrong in one job: the rest goes on
             row |= {"status": "failed", "error": _one_line(error)}
+            (self.root / checkpoint_path(job.sr_path)).unlink(missing_ok=True)
         row["peak_mem_mib"] = _peak_memory_mib(device)
         write_row(self.root / row_path(job.sr_path), row)
         return row
 
-    def _row(self, job: Job, device: torch.device) -> Row:
-        on_gpu = device.type == "cuda"
-        return job.case | {
-            "key": job.key,
-            "device": torch.cuda.get_device_name(device) if on_gpu else device.type,
-            "precision": self.precision,
-            "settings": json.dumps(dict(job.choice.settings), sort_keys=True),
-            "paper_iterations": job.choice.method.paper_iterations,
-            "lr_sha256": job.data["lr_sha256"],
-        }
-
     def _restore(self, job: Job, device: torch.device, progress: Callable[[int, int], None]) -> Row:
         lr_file = self.root / job.data["lr_path"]
         if sha256_file(lr_file) != job.data["lr_sha256"]:
-            raise ValueError(f"{job.data['lr_path']} is not what make-data wrote: run make-data again")
+            raise OSError(f"{job.data['lr_path']} is not what make-data wrote: run make-data again")
         lr = torch.from_numpy(read_image(lr_file)).permute(2, 0, 1)[None].to(device).float() / 255
-        checkpoint = self._checkpoint(job) if self.checkpoint_every else None
+        checkpoint = self._checkpoint(job, device) if self.checkpoint_every else None
         task = Task(lr, seed=job.seed, kernel=self._true_kernel(job), progress=progress, checkpoint=checkpoint)
         restored, seconds = _timed(job, task, self.precision)
+        seconds += checkpoint.seconds_before if checkpoint else 0
         columns = self._write(job, restored, lr.shape)
         (self.root / checkpoint_path(job.sr_path)).unlink(missing_ok=True)
         return columns | {"status": "ok", "seconds": seconds, "note": _note(job, restored)}
@@ -80,9 +72,9 @@ class Restorer:
         path = job.data["kernel_path"]
         return None if path is None else np.load(self.root / path)
 
-    def _checkpoint(self, job: Job) -> "CheckpointFile":
+    def _checkpoint(self, job: Job, device: torch.device) -> "CheckpointFile":
         assert self.checkpoint_every is not None
-        return CheckpointFile(self.root / checkpoint_path(job.sr_path), job.key, self.checkpoint_every)
+        return CheckpointFile(self.root / checkpoint_path(job.sr_path), job.key, self.checkpoint_every, device)
 
     def _write(self, job: Job, restored: Restored, lr_shape: torch.Size) -> Row:
         image = _to_image(restored.sr, lr_shape, job.case["scale"])
@@ -97,26 +89,41 @@ class Restorer:
         return columns
 
 
-@dataclass(frozen=True)
+@dataclass
 class CheckpointFile:
-    """A training's state on disk; of this job's key only."""
+    """A training's state on disk; of this job's key only.
+
+    Attributes:
+        path: the file.
+        key: of the job.
+        every: iterations between two saves.
+        device: where a loaded state goes.
+        seconds_before: that the training had taken when the loaded state was saved.
+    """
 
     path: Path
     key: str
-    every: int  # iterations
+    every: int
+    device: torch.device
+    seconds_before: float = 0.0
+    started: float = field(default_factory=time.perf_counter)
 
     def load(self) -> dict[str, Any] | None:
         """Read the state, unless there is none, it is damaged or of another job."""
         try:
-            saved = torch.load(self.path, weights_only=True)
+            saved = torch.load(self.path, weights_only=True, map_location=self.device)
         except Exception:  # torch.load raises many things for a damaged file; all mean: start anew
             return None
-        return saved["state"] if saved.get("key") == self.key else None
+        if saved.get("key") != self.key:
+            return None
+        self.seconds_before = saved["seconds"]
+        return saved["state"]
 
     def save(self, state: dict[str, Any]) -> None:
         """Write the state, whole or not at all."""
         buffer = io.BytesIO()
-        torch.save({"key": self.key, "state": state}, buffer)
+        seconds = self.seconds_before + time.perf_counter() - self.started
+        torch.save({"key": self.key, "state": state, "seconds": seconds}, buffer)
         write_atomic(self.path, buffer.getvalue())
 
 
@@ -159,7 +166,12 @@ def _note(job: Job, restored: Restored) -> str | None:
 
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
-    return text if isinstance(error, (ValueError, FloatingPointError)) and text else f"{type(error).__name__}: {text}"
+    explained = isinstance(error, (ValueError, FloatingPointError, OSError))
+    return text if explained and text else f"{type(error).__name__}: {text}"
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def _throttled(send: Callable[[int, int], None]) -> Callable[[int, int], None]:

@@ -1,15 +1,16 @@
 """Step 2, run: the jobs that are still to do, their execution, and `runs.parquet`."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ikebench.engines import Finished, Lost, Progressed, run_local
+from ikebench.image_files import sha256_file
 from ikebench.jobs import Job
 from ikebench.progress import Progress
 from ikebench.restoring import Restorer
-from ikebench.store import Row, Workspace, read_row, read_table, row_path, write_row
+from ikebench.store import RETRY, Row, Workspace, read_row, read_table, row_path, write_row
 
 PNG_BYTES_PER_PIXEL = 2.0  # of a colour photograph, about: DIV2K's are 1.3 to 2.2
 
@@ -37,10 +38,10 @@ def pending(workspace: Workspace, jobs: Sequence[Job], *, retry_failed: bool = F
     for job in jobs:
         row = read_row(workspace.root / row_path(job.sr_path))
         if row is not None and row["key"] == job.key:
-            if row["status"] == "failed" and not retry_failed:
+            if row["status"] == "failed" and not (retry_failed or row.get(RETRY)):
                 result.failed.append(row)
                 continue
-            if row["status"] == "ok" and (workspace.root / job.sr_path).exists():
+            if row["status"] == "ok" and _is_intact(workspace.root / job.sr_path, row["sr_sha256"]):
                 result.done += 1
                 continue
         elif row is not None:
@@ -65,7 +66,7 @@ def execute(workspace: Workspace, jobs: Sequence[Job], restorer: Restorer, worke
                 progress.show(spent(), f"{describe(job.case)}, iteration {event.done}/{event.total}")
                 continue
             fractions[event.item] = 1.0
-            row = event.result if isinstance(event, Finished) else _lost_row(workspace, job, event, restorer)
+            row = event.result if isinstance(event, Finished) else _lost_row(workspace, job, event, restorer.precision)
             progress.finish(spent(), f"{describe(job.case)}: {_outcome(row)}")
             if row["status"] == "failed":
                 failed.append(row)
@@ -102,17 +103,25 @@ def _seconds_per_cost(workspace: Workspace) -> dict[str, float]:
     return {str(method): float(rate) for method, rate in rates.items()}
 
 
-def _lost_row(workspace: Workspace, job: Job, event: Lost, restorer: Restorer) -> Row:
+def failure_lines(failed: Sequence[Row]) -> list[str]:
+    """Say what failed, a line for each kind of error, with the first case it struck."""
+    cases: dict[str, list[Row]] = {}
+    for row in failed:
+        cases.setdefault(row["error"], []).append(row)
+    lines = []
+    for error, rows in cases.items():
+        more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+        lines.append(f"failed: {describe(rows[0])}{more}: {error}")
+    return lines
+
+
+def _is_intact(path: Path, sha256: str) -> bool:
+    return path.exists() and sha256_file(path) == sha256
+
+
+def _lost_row(workspace: Workspace, job: Job, event: Lost, precision: str) -> Row:
     """Write the row that the dead worker could not."""
-    row = job.case | {
-        "key": job.key,
-        "status": "failed",
-        "error": event.reason,
-        "precision": restorer.precision,
-        "settings": json.dumps(dict(job.choice.settings), sort_keys=True),
-        "paper_iterations": job.choice.method.paper_iterations,
-        "lr_sha256": job.data["lr_sha256"],
-    }
+    row = job.row(precision) | {"status": "failed", "error": event.reason}
     write_row(workspace.root / row_path(job.sr_path), row)
     return row
 

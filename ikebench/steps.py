@@ -14,11 +14,11 @@ from baselines.contract import Precision
 from ikebench import datasets, demo_photos, jobs, runner, scorer
 from ikebench.catalog import PAPER_KINDS, Overrides
 from ikebench.errors import UserError
-from ikebench.hr_sources import HRSource, find_hr
+from ikebench.hr_sources import HRSource, by_stem, check_name, find_hr
 from ikebench.progress import Progress
 from ikebench.provenance import append_manifest, provenance
 from ikebench.restoring import Restorer
-from ikebench.store import Row, Workspace, collect_runs, read_table
+from ikebench.store import DATA_SCHEMA, Row, Workspace, collect_runs, frame_of, read_table
 
 OK, FAILED, BAD_INPUT = 0, 1, 2
 
@@ -61,7 +61,7 @@ class RunOptions:
 
 
 def make_data(workspace: Workspace, options: DataOptions) -> int:
-    """HR -> LR; exit code 1 if some images are refused, 2 if none is left."""
+    """HR -> LR; exit code 1 if something is refused, 2 if nothing is left."""
     source = find_hr(options.hr, options.name)
     if source.message:
         _say(source.message)
@@ -74,15 +74,18 @@ def degrade(workspace: Workspace, source: HRSource, options: DataOptions) -> int
     recipe = datasets.build_recipe(
         options.kinds, options.scales, options.seed, options.overrides, options.track2_lr or source.track2
     )
-    described = _start(workspace, "make-data", asdict(options))
-    with Progress(len(source.files), len(source.files), "images") as progress:
+    with workspace.locked(), Progress(len(source.files), len(source.files), "images") as progress:
+        described = _describe(workspace, "make-data", asdict(options))
         workers = options.workers or _cores()
         made = datasets.make_data(workspace, source, recipe, described, workers, progress.advance)
-    for image, reason in made.refused.items():
-        _say(f"refused {image}: {reason}")
+    for what, reason in made.refused.items():
+        _say(f"refused {what}: {reason}")
+    if made.outdated:
+        _say(f"dropped {made.outdated} LR images of other HR images of the same names (--name keeps sets apart)")
+    images = len({row["image"] for row in made.rows})
     _say(
-        f"{source.name}: {len(source.files) - len(made.refused)} images, {made.made} LR images made, "
-        f"{len(made.rows) - made.made} already there, {len(made.refused)} images refused -> {workspace.data_table}"
+        f"{source.name}: {images} images, {made.made} LR images made, {len(made.rows) - made.made} already there, "
+        f"{len(made.refused)} refused -> {workspace.data_table}"
     )
     if not made.rows:
         return BAD_INPUT
@@ -91,36 +94,42 @@ def degrade(workspace: Workspace, source: HRSource, options: DataOptions) -> int
 
 def run(workspace: Workspace, options: RunOptions) -> int:
     """LR -> SR, scores and report; exit code 1 if jobs failed."""
-    if options.lr is not None:
-        options = _with_imported_lr(workspace, options, options.lr)
     choices = jobs.choose_methods(options.methods, options.overrides, options.iterations, options.label)
-    selection = jobs.Selection(
-        options.kinds, options.scales, options.dataset, options.limit, options.seed, options.precision
-    )
-    planned, left_out = jobs.plan(workspace.require_data(), choices, selection)
-    for line in left_out:
-        _say(line)
-    pending = runner.pending(workspace, planned, retry_failed=options.retry_failed)
     devices = _devices(options.device)
     workers = options.workers or (_cores() if devices == ("cpu",) else len(devices))
     if options.dry_run:
-        return _dry_run(workspace, pending, workers)
-    for label, count in pending.replaced.items():
-        _say(f"{label}: {count} results with other settings or on other LR images will be replaced (--as keeps both)")
-    restorer = Restorer(workspace.root, devices, options.precision, checkpoint_every=options.checkpoint_every)
-    failed = _restore(workspace, pending, restorer, workers, asdict(options))
-    _say(f"{len(pending.todo)} jobs run, {pending.done} already done, {len(failed)} failed")
-    scored = score(workspace, options.workers)
+        return _dry_run(workspace, _plan(workspace, choices, options), workers)
+    with workspace.locked():
+        described = _describe(workspace, "run", asdict(options) | {"devices": devices})
+        pending = _plan(workspace, choices, options, described)
+        for label, count in pending.replaced.items():
+            _say(f"{label}: {count} results of other settings or other LR images are being replaced (--as keeps both)")
+        restorer = Restorer(workspace.root, devices, options.precision, checkpoint_every=options.checkpoint_every)
+        try:
+            failed = pending.failed + runner.execute(workspace, pending.todo, restorer, workers)
+        finally:
+            runs = collect_runs(workspace, described)
+        _say(f"{len(pending.todo)} jobs run, {pending.done} already done, {len(failed)} failed")
+        for line in runner.failure_lines(failed):
+            _say(line)
+        if pending.failed:
+            _say(f"{len(pending.failed)} of the failures are from earlier runs: --retry-failed runs them again")
+        scored = _score_and_report(workspace, runs, described, options.workers)
     return FAILED if failed else scored
 
 
 def score(workspace: Workspace, workers: int | None) -> int:
     """SR -> scores and report; exit code 1 if files are refused."""
     workspace.require_data()
-    described = _start(workspace, "score", {})
-    runs = collect_runs(workspace, described)
-    if runs.empty:
-        raise UserError(f"no results in {workspace.root}: `ikebench run --methods bicubic` makes some")
+    with workspace.locked():
+        described = _describe(workspace, "score", {})
+        runs = collect_runs(workspace, described)
+        if runs.empty:
+            raise UserError(f"no results in {workspace.root}: `ikebench run --methods bicubic` makes some")
+        return _score_and_report(workspace, runs, described, workers)
+
+
+def _score_and_report(workspace: Workspace, runs: pd.DataFrame, described: Row, workers: int | None) -> int:
     with Progress(len(runs), len(runs), "scored") as progress:
         scored = scorer.score(workspace, runs, described, workers or _cores(), progress.advance)
     if scored.stale:
@@ -129,7 +138,9 @@ def score(workspace: Workspace, workers: int | None) -> int:
         _say(f"{scored.unscorable} results have no HR to score against; the images are in {workspace.root / 'sr'}")
     for line in scored.refused:
         _say(f"refused: {line}")
-    if not scored.scores.empty:
+    if scored.scores.empty:
+        reports.clear(workspace.report_folder)
+    else:
         _write_report(workspace, scored.scores)
     return FAILED if scored.refused else OK
 
@@ -156,21 +167,43 @@ def demo(workspace: Workspace, workers: int | None) -> int:
     return code
 
 
-def _with_imported_lr(workspace: Workspace, options: RunOptions, folder: Path) -> RunOptions:
+def _plan(
+    workspace: Workspace, choices: Sequence[jobs.MethodChoice], options: RunOptions, described: Row | None = None
+) -> runner.Pending:
+    """Plan the jobs and sort out what is done; LR images of `--lr` are copied only with a description of the run."""
+    if options.lr is None:
+        data = workspace.require_data()
+    else:
+        data = _given_lr(workspace, options, options.lr, described)
+    selection = jobs.Selection(
+        options.kinds, options.scales, options.dataset, options.limit, options.seed, options.precision
+    )
+    planned, left_out = jobs.plan(data, choices, selection)
+    for line in left_out:
+        _say(line)
+    return runner.pending(workspace, planned, retry_failed=options.retry_failed)
+
+
+def _given_lr(workspace: Workspace, options: RunOptions, folder: Path, described: Row | None) -> pd.DataFrame:
+    """Take the LR images of `--lr` in; gives their rows of `data.parquet`."""
     if options.scales is None or len(options.scales) != 1:
         raise UserError("--lr needs one --scale: how many times larger the images are to become")
-    described = _start(workspace, "run --lr", {"lr": folder})
-    name = datasets.import_lr(workspace, folder, options.scales[0], described)
-    return replace(options, dataset=name, kinds=[datasets.GIVEN])
-
-
-def _restore(workspace: Workspace, pending: runner.Pending, restorer: Restorer, workers: int, flags: Row) -> list[Row]:
-    """Run what is pending and give the failed rows; the table of runs is written whatever happens."""
-    described = _start(workspace, "run", flags | {"devices": restorer.devices})
-    try:
-        return pending.failed + runner.execute(workspace, pending.todo, restorer, workers)
-    finally:
-        collect_runs(workspace, described)
+    if options.kinds is not None or options.dataset is not None:
+        raise UserError("--lr brings its own images: leave out --kind and --dataset")
+    if not folder.is_dir():
+        raise UserError(f"--lr {folder}: no such folder")
+    [scale], name = options.scales, folder.resolve().name
+    check_name(name)
+    rows, refused = datasets.import_lr(
+        workspace, by_stem(folder, f"x{scale}"), name, scale, write=described is not None
+    )
+    for image, reason in refused.items():
+        _say(f"refused {image}: {reason}")
+    if not rows:
+        raise UserError(f"--lr {folder}: no image in it can be read")
+    if described is not None:
+        datasets.merge(workspace, rows, described)
+    return frame_of(rows, DATA_SCHEMA)
 
 
 def _dry_run(workspace: Workspace, pending: runner.Pending, workers: int) -> int:
@@ -195,14 +228,10 @@ def _write_report(
     _say(f"tables: {', '.join(str(path) for path in paths)}")
 
 
-def _start(workspace: Workspace, command: str, flags: Row) -> Row:
-    """Describe the command in the manifest."""
-    try:
-        workspace.root.mkdir(parents=True, exist_ok=True)
-        described = provenance(command, flags)
-        append_manifest(workspace, described)
-    except OSError as error:
-        raise UserError(f"cannot write to {workspace.root}: {error.strerror}") from error
+def _describe(workspace: Workspace, command: str, flags: Row) -> Row:
+    """Describe the command, also in the manifest."""
+    described = provenance(command, flags)
+    append_manifest(workspace, described)
     return described
 
 

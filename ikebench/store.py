@@ -1,7 +1,9 @@
 """Where everything lies in a workspace, and the declared schemas of its tables. Paths in tables are relative to it."""
 
+import fcntl
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,9 @@ from ikebench.errors import UserError
 from ikebench.image_files import write_atomic
 
 Row = dict[str, Any]
+
+RETRY = "retry"
+"""In a row file: the failure is none of the method's, so the job runs again without being asked to."""
 
 CASE = {"set": pa.string(), "image": pa.string(), "kind": pa.string(), "scale": pa.int32()}
 RUN_CASE = CASE | {"method": pa.string(), "seed": pa.int64(), "iterations": pa.int64()}
@@ -109,6 +114,27 @@ class Workspace:
         """Tables and figures."""
         return self.root / "report"
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other ikebench processes from changing the workspace; ends with this process at the latest.
+
+        Raises:
+            UserError: if another one is at work in it, or the folder cannot be written.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            file = (self.root / ".lock").open("w")
+        except OSError as error:
+            raise UserError(f"cannot write to {self.root}: {error.strerror}") from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise UserError(
+                    f"another ikebench is at work in {self.root}: wait, or use another --workspace"
+                ) from None
+            yield
+
     def require_data(self) -> pd.DataFrame:
         """Read `data.parquet`.
 
@@ -190,13 +216,21 @@ def read_table(path: Path) -> pd.DataFrame:
         raise UserError(f"{path} cannot be read ({error}): delete it and run the step that makes it") from error
 
 
+def frame_of(rows: Sequence[Row], schema: pa.Schema) -> pd.DataFrame:
+    """Give rows as `read_table` would after `write_table`."""
+    return _table(rows, schema).to_pandas(types_mapper=_nullable)
+
+
 def write_table(path: Path, rows: Sequence[Row], schema: pa.Schema, provenance: Row) -> None:
     """Write rows under a declared schema; missing columns are null, others are left out."""
-    table = pa.Table.from_pylist([{name: row.get(name) for name in schema.names} for row in rows], schema)
-    table = table.replace_schema_metadata({"ikebench": json.dumps(provenance)})
+    table = _table(rows, schema).replace_schema_metadata({"ikebench": json.dumps(provenance)})
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink)
     write_atomic(path, sink.getvalue().to_pybytes())
+
+
+def _table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
+    return pa.Table.from_pylist([{name: row.get(name) for name in schema.names} for row in rows], schema)
 
 
 def to_rows(frame: pd.DataFrame) -> list[Row]:

@@ -13,7 +13,7 @@ from reports.listings import failure_listing, note_listing, paired_listings
 from reports.summary import PROTOCOLS, check_protocol, summarise
 from reports.tables import build_tables, published
 
-__all__ = ["FORMATS", "PROTOCOLS", "markdown_tables", "published", "summarise", "write_report"]
+__all__ = ["FORMATS", "PROTOCOLS", "clear", "markdown_tables", "published", "summarise", "write_report"]
 
 FORMATS = ("md", "tex", "html", "csv")
 
@@ -44,7 +44,15 @@ def write_report(
     contents = _contents(scores, formats, protocol)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    clear(folder)
     return [_write(folder / name, text) for name, text in contents.items()]
+
+
+def clear(folder: str | Path) -> None:
+    """Remove the reports that `write_report` left in `folder`, so that none outlives its scores."""
+    names = ["report.md", "report.html", "summary.csv", "*-table2.tex", "*-table3.tex", "*-other.tex"]
+    for path in (path for name in names for path in Path(folder).glob(name)):
+        path.unlink()
 
 
 def _contents(scores: pd.DataFrame, formats: Sequence[str], protocol: str) -> dict[str, str]:

@@ -172,12 +172,27 @@ def test_track2_from_a_named_folder(ikebench, tmp_path, photos):
     assert set(table()["preset"]) == {"track2-given"}
 
 
-def test_missing_track2_file_refuses_the_image_by_name(ikebench, tmp_path):
+def test_missing_track2_file_refuses_that_lr_image_only(ikebench, tmp_path):
     make_div2k(tmp_path / "DIV2K")
     (tmp_path / "DIV2K/DIV2K_valid_LR_unknown/X2/0802x2.png").unlink()
-    outcome = ikebench("make-data", "--kind", "track2")
-    assert outcome.code == 1 and "refused 0802" in outcome.err
-    assert table()["image"].tolist() == ["0801"]
+    outcome = ikebench("make-data", "--kind", "median,track2")
+    assert outcome.code == 1 and "refused 0802 track2 x2" in outcome.err
+    assert table()[["image", "kind"]].values.tolist() == [["0801", "median"], ["0801", "track2"], ["0802", "median"]]
+
+
+def test_images_are_in_natural_order(ikebench, photos):
+    (photos / "cat.png").rename(photos / "img_10.png")
+    (photos / "cup.png").rename(photos / "img_2.png")
+    ikebench("make-data", "--hr", photos, "--kind", "median")
+    assert table()["image"].tolist() == ["img_2", "img_10"]
+
+
+def test_another_hr_image_of_the_same_name_takes_its_lr_images_along(ikebench, photos):
+    ikebench("make-data", "--hr", photos, "--kind", "median,random")
+    Image.open(photos / "cup.png").save(photos / "cat.png")
+    outcome = ikebench("make-data", "--hr", photos, "--kind", "median")
+    assert "dropped 1 LR images" in outcome.err
+    assert table()[["image", "kind"]].values.tolist() == [["cat", "median"], ["cup", "median"], ["cup", "random"]]
 
 
 @pytest.mark.parametrize(

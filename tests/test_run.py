@@ -9,12 +9,15 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
+import torch
 
 from degradations.resample import imresize, quantise
 from ikebench.image_files import read_image, sha256_file, write_png
 from ikebench.metrics import score_pair
-from ikebench.store import RUN_SCHEMA, SCORE_SCHEMA, read_row, read_table
+from ikebench.restoring import CheckpointFile
+from ikebench.store import RUN_SCHEMA, SCORE_SCHEMA, Workspace, read_row, read_table
 
 
 def runs():
@@ -54,7 +57,9 @@ def test_two_commands_give_images_scores_and_tables(ikebench, median_data):
     )
     assert "\\toprule" in Path("bench/report/photos-table3.tex").read_text()
     commands = [entry["command"] for entry in json.loads(Path("bench/manifest.json").read_text())["commands"]]
-    assert commands == ["make-data", "run", "score"]
+    assert commands == ["make-data", "run"]
+    metadata = json.loads(pq.read_schema("bench/runs.parquet").metadata[b"ikebench"])
+    assert metadata["command"] == "run" and "ike" in metadata["flags"]["methods"]
 
 
 def test_resume_runs_nothing_twice(ikebench, median_data):
@@ -107,6 +112,10 @@ def test_trouble_in_one_job_is_a_row_and_the_rest_goes_on(ikebench, median_data,
     assert words.split(":")[0] in Path("bench/report/report.md").read_text()
     again = ikebench(*command)
     assert "0 jobs run" in again.err and again.code == 1
+    for told in (outcome, again):
+        [line] = [line for line in told.err.splitlines() if line.startswith("failed: rival cat median x2")]
+        assert words in line
+    assert "--retry-failed" in again.err
     assert "1 jobs run" in ikebench(*command, "--retry-failed").err
 
 
@@ -123,6 +132,7 @@ def test_new_lr_makes_old_results_stale(ikebench, median_data, photos):
     ikebench("make-data", "--hr", photos, "--kind", "median", "--set", "median.size=9")
     stale = ikebench("score")
     assert "2 results are on LR images that have been made anew" in stale.err and scores().empty
+    assert not list(Path("bench/report").iterdir())  # no report outlives its scores
     ikebench("run", "--methods", "bicubic")
     assert (scores().set_index("image")["psnr_ike"] < before).all()
 
@@ -136,13 +146,18 @@ def test_score_refuses_a_changed_file(ikebench, median_data):
     table = scores().set_index("image")
     assert table.loc["cat", "status"] == "failed" and np.isnan(table.loc["cat", "psnr_ike"])
     assert table.loc["cup", "status"] == "ok"
+    assert "1 jobs run, 1 already done" in ikebench("run", "--methods", "bicubic").err  # what the line says to do
+    assert set(scores()["status"]) == {"ok"}
 
 
-def test_changed_lr_is_a_failed_row(ikebench, median_data):
+def test_changed_lr_is_a_failed_row_until_it_is_made_again(ikebench, median_data, photos):
     path = "bench/data/photos/LR_median/X2/catx2.png"
     write_png(path, 255 - read_image(path))
     outcome = ikebench("run", "--methods", "bicubic")
     assert outcome.code == 1 and "run make-data again" in runs().set_index("image").loc["cat", "error"]
+    assert "1 LR images made" in ikebench("make-data", "--hr", photos, "--kind", "median").err
+    outcome = ikebench("run", "--methods", "bicubic")
+    assert outcome.code == 0 and "1 jobs run, 1 already done, 0 failed" in outcome.err
 
 
 def test_dry_run_prints_jobs_hours_and_disk(ikebench, median_data):
@@ -160,7 +175,49 @@ def test_lr_images_without_hr(ikebench, photos):
     sr = read_image("bench/sr/bicubic/photos/given/X2/cat.png")
     assert np.array_equal(sr, quantise(imresize(read_image(photos / "cat.png"), 2)))
     assert scores().empty
-    assert ikebench("run", "--methods", "bicubic", "--lr", photos).code == 2  # which scale?
+
+
+def test_lr_folder_takes_only_its_own_images_and_names_the_refused(ikebench, photos, tmp_path):
+    command = ("run", "--methods", "bicubic", "--scale", 2, "--lr")
+    other = tmp_path / "other" / "photos"
+    other.mkdir(parents=True)
+    (photos / "cat.png").rename(other / "catx2.png")
+    (other / "broken.png").write_bytes(b"no")
+    assert "2 jobs" not in ikebench(*command, photos).err
+    outcome = ikebench(*command, other)
+    assert "1 jobs run" in outcome.err and "refused broken" in outcome.err
+    assert set(runs()["image"]) == {"cat", "cup"}
+    (other / "cat.jpg").write_bytes((photos / "cup.png").read_bytes())
+    outcome = ikebench(*command, other)
+    assert outcome.code == 2 and "share a name" in outcome.err
+
+
+@pytest.mark.parametrize("arguments", [[], ["--scale", 2, "--kind", "median"], ["--scale", 2, "--dry-run"]])
+def test_lr_folder_writes_nothing_unless_it_runs(ikebench, photos, arguments):
+    outcome = ikebench("run", "--methods", "bicubic", "--lr", photos, *arguments)
+    assert outcome.code == (0 if "--dry-run" in arguments else 2)
+    assert not Path("bench/data.parquet").exists() and not Path("bench/data").exists()
+
+
+def test_two_runs_in_one_workspace(ikebench, median_data):
+    with Workspace(Path("bench")).locked():
+        outcome = ikebench("run", "--methods", "bicubic")
+    assert outcome.code == 2 and "another ikebench is at work" in outcome.err
+    assert ikebench("run", "--methods", "bicubic").code == 0
+
+
+def test_checkpoint_knows_its_job_and_the_seconds_so_far(tmp_path):
+    def checkpoint(key):
+        return CheckpointFile(tmp_path / "state", key, 10, torch.device("cpu"))
+
+    first = checkpoint("a")
+    first.started -= 5  # seconds ago
+    first.save({"weight": torch.ones(2)})
+    second = checkpoint("a")
+    assert torch.equal(second.load()["weight"], torch.ones(2)) and second.seconds_before == pytest.approx(5, abs=1)
+    assert checkpoint("b").load() is None
+    (tmp_path / "state").write_bytes(b"half")
+    assert checkpoint("a").load() is None
 
 
 def test_selection(ikebench, photos):
@@ -182,6 +239,7 @@ def test_selection(ikebench, photos):
         (["--methods", "ike", "--set", "ike.activation=tanh"], "none, relu, leaky-relu"),
         (["--methods", "bicubic", "--set", "ike.blocks=4"], "not among --methods"),
         (["--methods", "bicubic,ike", "--as", "x"], "one name"),
+        (["--methods", "ike", "--iterations", "3", "--set", "ike.iterations=4"], "one of them"),
         (["--methods", "ike", "--as", "bicubic"], "choose another"),
         (["--methods", "ike", "--as", "a/b"], "letters"),
         (["--methods", "bicubic", "--device", "cuda:9"], "there is cpu"),
