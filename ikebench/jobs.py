@@ -13,6 +13,7 @@ from ikebench.errors import UserError
 from ikebench.seeds import derive_seed
 from ikebench.store import Row, sr_path, to_rows
 
+TYPICAL_CROP = 128  # LR px a side, of the zero-shot methods; only the time left depends on it
 MAX_SEED = 2**63  # torch's generators take signed 64-bit seeds
 
 
@@ -42,7 +43,7 @@ class Job:
         choice: the method.
         seed: of the method's randomness, derived from the case.
         key: hash of everything that decides the SR image.
-        cost: rough, for the order and the time left: iterations x scale^2, or 1.
+        cost: see `cost`; for the order and the time left.
         data: the row of `data.parquet`.
     """
 
@@ -157,6 +158,11 @@ def select_rows(data: pd.DataFrame, selection: Selection) -> pd.DataFrame:
     return rows
 
 
+def cost(iterations: int | None, scale: int, height: int, width: int) -> float:
+    """Estimate a job's work in arbitrary units: iterations x SR pixels of a training crop."""
+    return (iterations or 1) * scale**2 * min(height * width, TYPICAL_CROP**2)
+
+
 def _job(choice: MethodChoice, row: Row, selection: Selection) -> Job:
     iterations = getattr(choice.method, "iterations", None)
     case = {name: row[name] for name in ("set", "image", "kind", "scale")}
@@ -173,8 +179,7 @@ def _job(choice: MethodChoice, row: Row, selection: Selection) -> Job:
         "precision": selection.precision,
     }
     key = sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
-    cost = float((iterations or 0) * row["scale"] ** 2 + 1)
-    return Job(case, choice, seed, key, cost, row)
+    return Job(case, choice, seed, key, cost(iterations, row["scale"], row["height"], row["width"]), row)
 
 
 def _check_label(label: str, names: Sequence[str]) -> None:

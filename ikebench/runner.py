@@ -4,13 +4,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
+
+import pandas as pd
 
 from ikebench.engines import Finished, Lost, Progressed, run_local
 from ikebench.image_files import sha256_file
-from ikebench.jobs import Job
+from ikebench.jobs import Job, cost
 from ikebench.progress import Progress
 from ikebench.restoring import Restorer
-from ikebench.store import RETRY, Row, Workspace, read_row, read_table, row_path, write_row
+from ikebench.store import CASE_COLUMNS, RETRY, Row, Workspace, read_row, read_table, row_path, to_rows, write_row
 
 PNG_BYTES_PER_PIXEL = 2.0  # of a colour photograph, about: DIV2K's are 1.3 to 2.2
 
@@ -23,12 +26,14 @@ class Pending:
         todo: jobs to run.
         done: number of jobs that ended well before.
         failed: jobs that failed before, with their errors.
+        refused: number of images of `--lr` that cannot be read.
         replaced: methods whose results under other settings, or on other LR images, `todo` will replace, with counts.
     """
 
     todo: list[Job] = field(default_factory=list)
     done: int = 0
     failed: list[Row] = field(default_factory=list)
+    refused: int = 0
     replaced: Counter[str] = field(default_factory=Counter)
 
 
@@ -88,19 +93,21 @@ def estimate(workspace: Workspace, jobs: Sequence[Job], workers: int) -> tuple[f
     gigabytes = sum(pixels) * PNG_BYTES_PER_PIXEL / 2**30
     if not workspace.runs_table.exists():
         return None, gigabytes
-    rates = _seconds_per_cost(workspace)
+    rates = _seconds_per_cost(read_table(workspace.runs_table), read_table(workspace.data_table))
     if any(job.choice.label not in rates for job in jobs):
         return None, gigabytes
     seconds = sum(job.cost * rates[job.choice.label] for job in jobs)
     return seconds / workers / 3600, gigabytes
 
 
-def _seconds_per_cost(workspace: Workspace) -> dict[str, float]:
-    runs = read_table(workspace.runs_table)
-    runs = runs[runs["status"] == "ok"]
-    cost = runs["iterations"].fillna(0).astype(float) * runs["scale"].astype(float) ** 2 + 1
-    rates = (runs["seconds"].astype(float) / cost).groupby(runs["method"]).median()
-    return {str(method): float(rate) for method, rate in rates.items()}
+def _seconds_per_cost(runs: pd.DataFrame, data: pd.DataFrame) -> dict[str, float]:
+    """Give the median rate of every method that has been run."""
+    done = runs[runs["status"] == "ok"].merge(data[[*CASE_COLUMNS, "height", "width"]], on=CASE_COLUMNS)
+    rates: dict[str, list[float]] = {}
+    for row in to_rows(done):
+        work = cost(row["iterations"], row["scale"], row["height"], row["width"])
+        rates.setdefault(row["method"], []).append(row["seconds"] / work)
+    return {method: median(values) for method, values in rates.items()}
 
 
 def failure_lines(failed: Sequence[Row]) -> list[str]:

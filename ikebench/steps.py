@@ -115,7 +115,7 @@ def run(workspace: Workspace, options: RunOptions) -> int:
         if pending.failed:
             _say(f"{len(pending.failed)} of the failures are from earlier runs: --retry-failed runs them again")
         scored = _score_and_report(workspace, runs, described, options.workers)
-    return FAILED if failed else scored
+    return FAILED if failed or pending.refused else scored
 
 
 def score(workspace: Workspace, workers: int | None) -> int:
@@ -171,21 +171,24 @@ def _plan(
     workspace: Workspace, choices: Sequence[jobs.MethodChoice], options: RunOptions, described: Row | None = None
 ) -> runner.Pending:
     """Plan the jobs and sort out what is done; LR images of `--lr` are copied only with a description of the run."""
+    refused: dict[str, str] = {}
     if options.lr is None:
         data = workspace.require_data()
     else:
-        data = _given_lr(workspace, options, options.lr, described)
+        data, refused = _given_lr(workspace, options, options.lr, described)
     selection = jobs.Selection(
         options.kinds, options.scales, options.dataset, options.limit, options.seed, options.precision
     )
     planned, left_out = jobs.plan(data, choices, selection)
     for line in left_out:
         _say(line)
-    return runner.pending(workspace, planned, retry_failed=options.retry_failed)
+    return replace(runner.pending(workspace, planned, retry_failed=options.retry_failed), refused=len(refused))
 
 
-def _given_lr(workspace: Workspace, options: RunOptions, folder: Path, described: Row | None) -> pd.DataFrame:
-    """Take the LR images of `--lr` in; gives their rows of `data.parquet`."""
+def _given_lr(
+    workspace: Workspace, options: RunOptions, folder: Path, described: Row | None
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Take the LR images of `--lr` in; gives their rows of `data.parquet`, and what cannot be read."""
     if options.scales is None or len(options.scales) != 1:
         raise UserError("--lr needs one --scale: how many times larger the images are to become")
     if options.kinds is not None or options.dataset is not None:
@@ -203,7 +206,7 @@ def _given_lr(workspace: Workspace, options: RunOptions, folder: Path, described
         raise UserError(f"--lr {folder}: no image in it can be read")
     if described is not None:
         datasets.merge(workspace, rows, described)
-    return frame_of(rows, DATA_SCHEMA)
+    return frame_of(rows, DATA_SCHEMA), refused
 
 
 def _dry_run(workspace: Workspace, pending: runner.Pending, workers: int) -> int:

@@ -185,7 +185,7 @@ def test_lr_folder_takes_only_its_own_images_and_names_the_refused(ikebench, pho
     (other / "broken.png").write_bytes(b"no")
     assert "2 jobs" not in ikebench(*command, photos).err
     outcome = ikebench(*command, other)
-    assert "1 jobs run" in outcome.err and "refused broken" in outcome.err
+    assert "1 jobs run" in outcome.err and "refused broken" in outcome.err and outcome.code == 1
     assert set(runs()["image"]) == {"cat", "cup"}
     (other / "cat.jpg").write_bytes((photos / "cup.png").read_bytes())
     outcome = ikebench(*command, other)

@@ -1,1 +1,1 @@
-"""IKE, the invertible kernel estimator (Chang, Chiu, Huang: "Find the way back", ICIP 2022), written from its paper."""
+"""IKE, the invertible kernel estimator (Chang, Chiu, Huang 2022, "Find the way back"), written from its paper."""

@@ -38,7 +38,7 @@ class IKE:
 
     version: ClassVar[int] = 1
     scales: ClassVar[tuple[int, ...]] = (2, 4)
-    source: ClassVar[str] = "Chang, Chiu, Huang: Find the way back, ICIP 2022"
+    source: ClassVar[str] = "Chang, Chiu, Huang 2022: Find the way back"
     supervision: ClassVar[str] = "zero-shot"
     paper_iterations: ClassVar[int | None] = PAPER_ITERATIONS
 
