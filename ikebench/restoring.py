@@ -1,8 +1,10 @@
 """One job, in a worker process: LR file -> method -> SR file and row file."""
 
+import ctypes
 import io
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -196,10 +198,11 @@ def _reset_peak_memory(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return
-    try:
+    with suppress(
+        AttributeError, OSError
+    ):  # other C libraries, containers: then the peak is that of the process so far
+        ctypes.CDLL(None).malloc_trim(0)  # gives back what the job before has freed
         Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM (man 5 proc)
-    except OSError:
-        pass  # then the peak is that of the process so far
 
 
 def _peak_memory_mib(device: torch.device) -> float:
