@@ -1,7 +1,7 @@
 """What there is: kinds of degradation and methods, by name, as "module:Class" strings that are imported when needed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, get_type_hints
@@ -26,6 +26,8 @@ METHODS = {
 }
 METHOD_ENTRY_POINTS = "ikebench.methods"
 
+METHOD_ATTRIBUTES = ("version", "scales", "source", "supervision", "paper_iterations")  # baselines.contract.Method
+
 Overrides = Mapping[str, Mapping[str, str]]  # name -> field -> value as typed
 
 
@@ -49,7 +51,17 @@ def method_class(name: str) -> Any:  # noqa: ANN401 (a class that follows baseli
     Raises:
         UserError: for an unknown name.
     """
-    return _load("method", name, method_paths())
+    try:
+        cls = _load("method", name, method_paths())
+    except Exception as error:  # somebody else's module can fail in any way
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"method {name} cannot be imported: {type(error).__name__}: {error}") from error
+    missing = [attribute for attribute in METHOD_ATTRIBUTES if not hasattr(cls, attribute)]
+    if missing or not is_dataclass(cls):
+        lacking = f"lacks {', '.join(missing)}" if missing else "is not a dataclass"
+        raise UserError(f"method {name} {lacking}: see baselines/contract.py")
+    return cls
 
 
 def check_names(what: str, names: Sequence[str], known: Mapping[str, Any]) -> None:

@@ -15,6 +15,8 @@ from ikebench.settings import parse_overrides
 Command = Callable[..., Any]
 
 INTERRUPTED = 130
+KIND_HELP = "Degradations between commas (`ikebench list kinds`); `all` = the paper's four."
+SET_HELP = "Change a parameter; `ikebench list methods NAME` and `list kinds NAME` show them."
 
 
 class Group(click.Group):
@@ -74,9 +76,7 @@ def workers_option(command: Command) -> Command:
 
 def set_option(command: Command) -> Command:
     """Add --set."""
-    return click.option("--set", "settings", multiple=True, metavar="NAME.PARAMETER=VALUE", help="Change a parameter.")(
-        command
-    )
+    return click.option("--set", "settings", multiple=True, metavar="NAME.PARAMETER=VALUE", help=SET_HELP)(command)
 
 
 def scales_type(_: click.Context, __: click.Parameter, value: str | None) -> list[int] | None:
@@ -101,12 +101,22 @@ def scale_option(default: str | None) -> Callable[[Command], Command]:
 
 
 @main.command("make-data")
-@click.option("--kind", default="all", show_default=True, help="Degradations; `all` = the paper's four (Table 3).")
+@click.option(
+    "--kind",
+    default="all",
+    show_default=True,
+    help=KIND_HELP,
+)
 @scale_option("2")
 @click.option("--hr", default=None, help="sample, div2k or a folder of images.  [default: div2k if found, else sample]")
 @click.option("--limit", type=click.IntRange(min=1), default=None, help="Use only the first images.")
 @click.option("--name", default=None, metavar="SET", help="Name of the set.  [default: the folder's]")
-@click.option("--seed", default=0, show_default=True, help="Base of every image's own seed.")
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    help="Of everything random in the degradations.",
+)
 @click.option("--track2-lr", type=click.Path(path_type=Path), default=None, help="LR folder (X2, X4) for kind track2.")
 @set_option
 @workers_option
@@ -128,12 +138,25 @@ def make_data(**options: Any) -> int:  # noqa: ANN401 (click hands over its opti
 @click.option("--dataset", default=None, metavar="SET", help="Only this set.")
 @click.option("--lr", type=click.Path(path_type=Path), default=None, help="A folder of LR images without HR.")
 @click.option("--limit", type=click.IntRange(min=1), default=None, help="Only the first images of each set.")
-@click.option("--iterations", type=click.IntRange(min=0), default=None, help="Of every method that trains.")
+@click.option(
+    "--iterations",
+    type=click.IntRange(min=0),
+    default=None,
+    help="Of training, where a method trains.",
+)
 @set_option
 @click.option("--as", "label", default=None, metavar="NAME", help="Keep the results of one method under this name.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the methods.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of the training; each seed is a result.",
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True)
+@click.option(
+    "--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True, help="Of the networks."
+)
 @workers_option
 @click.option(
     "--checkpoint-every", type=click.IntRange(min=1), default=None, help="Save long trainings, in iterations."
@@ -166,7 +189,7 @@ def score(workspace: Path, workers: int | None) -> int:
 
 @main.command()
 @click.option("--format", "formats", default="md,tex", show_default=True, help="md, tex, html and csv, between commas.")
-@click.option("--protocol", default="ike", show_default=True, help="Scoring protocol; see `ikebench list metrics`.")
+@click.option("--protocol", default="ike", show_default=True, help="ike, dualsr or ntire17 (`list metrics`).")
 @workspace_option
 def report(workspace: Path, formats: str, protocol: str) -> int:
     """Write the tables from scores.parquet."""
@@ -177,12 +200,13 @@ def report(workspace: Path, formats: str, protocol: str) -> int:
 
 
 @main.command("list")
-@click.argument("what", default="methods")
-def list_things(what: str) -> None:
-    """List methods, kinds, datasets or metrics."""
+@click.argument("what", default="methods", metavar="[methods|kinds|datasets|metrics]")
+@click.argument("name", required=False)
+def list_things(what: str, name: str | None) -> None:
+    """List what there is; with the NAME of a method or kind, its parameters and their defaults."""
     from ikebench import listings
 
-    for line in listings.lines(what):
+    for line in listings.lines(what) if name is None else listings.parameters(name):
         click.echo(line)
 
 
@@ -190,7 +214,7 @@ def list_things(what: str) -> None:
 @workers_option
 @workspace_option
 def demo(workspace: Path, workers: int | None) -> int:
-    """All four steps on crops of two photographs, in a few minutes on a laptop."""
+    """Make data, run, score and report on crops of two photographs: a few minutes on a laptop."""
     from ikebench import steps
     from ikebench.store import Workspace
 

@@ -15,7 +15,7 @@ from PIL import Image
 from degradations.contract import PRESET, Degradation
 from degradations.resample import cut_to_multiple
 from degradations.track2 import Track2
-from ikebench.catalog import Overrides, check_names, configured, kind_class
+from ikebench.catalog import Overrides, configured, kind_class
 from ikebench.engines import Finished, Lost, run_local
 from ikebench.errors import UserError
 from ikebench.hr_sources import DIV2K_TRACK2, HRSource
@@ -157,7 +157,9 @@ def build_recipe(
     Raises:
         UserError: for unknown parameters, overrides of a kind that is not made, or Track 2 without its files.
     """
-    check_names("kind in --set", list(overrides), dict.fromkeys(kinds))
+    stray = next((name for name in overrides if name not in kinds), None)
+    if stray is not None:
+        raise UserError(f"--set {stray}.…: {stray} is not among --kind {','.join(kinds)}")
     degradations = {}
     for kind in kinds:
         if kind == "track2":

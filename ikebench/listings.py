@@ -1,9 +1,10 @@
 """What `ikebench list` prints."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 
 from ikebench.catalog import KINDS, kind_class, method_class, method_paths
-from ikebench.errors import unknown
+from ikebench.errors import UserError, unknown
 
 
 def lines(what: str) -> list[str]:
@@ -23,13 +24,31 @@ def lines(what: str) -> list[str]:
     return listings[what]()
 
 
+def parameters(name: str) -> list[str]:
+    """List the parameters of a method or a kind with their defaults; `--set` changes them.
+
+    Raises:
+        UserError: for an unknown name.
+    """
+    names = {**method_paths(), **KINDS}
+    if name not in names:
+        raise unknown("method or kind", name, names)
+    lines = []
+    for what, lookup, known in (("method", method_class, method_paths()), ("kind", kind_class, KINDS)):
+        if name not in known:
+            continue
+        values = [(f"{name}.{field.name}", str(field.default)) for field in fields(lookup(name))]
+        lines += [f"{what} {name}" + (":" if values else ": no parameters"), *_columns(values)]
+    return lines
+
+
 def _methods() -> list[str]:
     rows = []
     for name in method_paths():
         try:
             cls = method_class(name)
-        except ImportError as error:  # somebody else's package must not take the list down
-            rows.append((name, "", "", f"cannot be imported: {error}"))
+        except UserError as error:  # somebody else's package must not take the list down
+            rows.append((name, "", "", str(error)))
             continue
         rows.append((name, ", ".join(f"x{scale}" for scale in cls.scales), cls.supervision, cls.source))
     return _columns(rows)
@@ -52,7 +71,7 @@ def _datasets() -> list[str]:
 def _metrics() -> list[str]:
     from reports import PROTOCOLS
 
-    rows = [(f"psnr_{name}, ssim_{name}", words) for name, words in PROTOCOLS.items()]
+    rows = [(f"psnr_{name}, ssim_{name}", f"protocol {name}: {words}") for name, words in PROTOCOLS.items()]
     rows.append(("shift_y, shift_x", "estimated shift of SR against HR, in HR pixels"))
     rows.append(("psnr_registered", "PSNR with that shift undone, RGB, 6 + s pixels shaved"))
     return _columns(rows)

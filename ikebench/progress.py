@@ -6,7 +6,7 @@ from typing import Self
 
 from tqdm import tqdm
 
-BAR = "{desc} {percentage:3.0f}%|{bar:24}| {elapsed} elapsed, {remaining} left"
+BAR = "{percentage:3.0f}%|{bar:12}| {elapsed}, {remaining} left, {desc}"  # what a narrow terminal cuts is the end
 LINES_EVERY = 10.0  # seconds between two plain lines about unfinished work
 
 
@@ -44,6 +44,12 @@ class Progress:
         self.show(spent, line)
         if self.bar is None:
             self._line(line)
+
+    def drop(self, cost: float) -> None:
+        """Take away the cost of an item that failed: it says nothing about the speed of the others."""
+        self.cost -= cost
+        if self.bar is not None:
+            self.bar.total = self.cost
 
     def advance(self, now: str) -> None:
         """Count one finished item of cost 1; plain lines come only now and then."""

@@ -3,6 +3,7 @@
 import ctypes
 import io
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -51,7 +52,7 @@ class Restorer:
         except OSError as error:  # a file or disk at fault, not the method: the job is not over
             row |= {"status": "failed", "error": _one_line(error), RETRY: True}
         except Exception as error:  # whatever goes wrong in one job: the rest goes on
-            row |= {"status": "failed", "error": _one_line(error)}
+            row |= {"status": "failed", "error": _one_line(error), "traceback": traceback.format_exc()}
             (self.root / checkpoint_path(job.sr_path)).unlink(missing_ok=True)
         row["peak_mem_mib"] = _peak_memory_mib(device)
         write_row(self.root / row_path(job.sr_path), row)
@@ -133,8 +134,11 @@ def _timed(job: Job, task: Task, precision: Precision) -> tuple[Restored, float]
     """Call the method and time the call alone, synchronised."""
     _synchronise(task.lr.device)
     started = time.perf_counter()
-    [restored] = job.choice.method([task], job.case["scale"], precision)
+    results = job.choice.method([task], job.case["scale"], precision)
     _synchronise(task.lr.device)
+    if not (isinstance(results, list) and len(results) == 1 and isinstance(results[0], Restored)):
+        raise TypeError("the method must return a list with one baselines.contract.Restored for each task")
+    [restored] = results
     return restored, time.perf_counter() - started
 
 

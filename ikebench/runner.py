@@ -63,15 +63,17 @@ def execute(workspace: Workspace, jobs: Sequence[Job], restorer: Restorer, worke
     def spent() -> float:
         return sum(job.cost * fraction for job, fraction in zip(jobs, fractions, strict=True))
 
-    with Progress(len(jobs), sum(job.cost for job in jobs), "images") as progress:
+    with Progress(len(jobs), sum(job.cost for job in jobs), "jobs") as progress:
         for event in run_local(jobs, restorer, workers):
             job = jobs[event.item]
             if isinstance(event, Progressed):
                 fractions[event.item] = event.done / max(event.total, 1)
                 progress.show(spent(), f"{describe(job.case)}, iteration {event.done}/{event.total}")
                 continue
-            fractions[event.item] = 1.0
             row = event.result if isinstance(event, Finished) else _lost_row(workspace, job, event, restorer.precision)
+            fractions[event.item] = 1.0 if row["status"] == "ok" else 0.0
+            if row["status"] == "failed":
+                progress.drop(job.cost)
             progress.finish(spent(), f"{describe(job.case)}: {_outcome(row)}")
             if row["status"] == "failed":
                 failed.append(row)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from degradations.resample import cut_to_multiple
+from ikebench.catalog import kind_class
 from ikebench.image_files import read_image, sha256_file
 from ikebench.metrics import METRICS_VERSION, score_pair
 from ikebench.registration import register
@@ -81,7 +82,12 @@ def score(
 
 
 def _score_run(workspace: Workspace, run: Row, data: Row, known: Mapping[tuple[Any, ...], Row]) -> Row:
-    row = {name: run.get(name) for name in SCORE_SCHEMA.names} | {"hr_sha256": data["hr_sha256"]}
+    row = {name: run.get(name) for name in SCORE_SCHEMA.names}
+    row |= {
+        "hr_sha256": data["hr_sha256"],
+        "degradation": _changed_parameters(data),
+        "settings": _changed_settings(run),
+    }
     if run["status"] != "ok":
         return row
     try:
@@ -91,6 +97,28 @@ def _score_run(workspace: Workspace, run: Row, data: Row, known: Mapping[tuple[A
         return row | (known[pair] if pair in known else _measure(workspace, run, data))
     except ValueError as error:
         return row | {"status": "failed", "error": str(error)}
+
+
+def without_stale(scores: pd.DataFrame, data: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the scores on LR images that have been made anew, or dropped, since."""
+    current = data[[*CASE_COLUMNS, "lr_sha256"]].rename(columns={"lr_sha256": "current"})
+    merged = scores.merge(current, on=CASE_COLUMNS, how="left")
+    return scores[(merged["lr_sha256"] == merged["current"]).fillna(False).to_numpy(bool)]
+
+
+def _changed_parameters(data: Row) -> str:
+    if data["preset"] is not None and data["preset"].startswith("track2"):
+        return "" if data["preset"] == "track2-official" else "files from another folder than the official one"
+    default = asdict(kind_class(data["kind"])())
+    parameters = json.loads(data["parameters"])
+    return ", ".join(f"{name}={value}" for name, value in parameters.items() if value != default.get(name))
+
+
+def _changed_settings(run: Row) -> str:
+    settings = {name: value for name, value in json.loads(run["settings"]).items() if name != "iterations"}
+    if run["precision"] != "fp32":
+        settings["precision"] = run["precision"]
+    return ", ".join(f"{name}={value}" for name, value in settings.items())
 
 
 def _check_file(workspace: Workspace, path: str, sha256: str, step: str) -> None:

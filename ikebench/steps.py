@@ -94,6 +94,8 @@ def degrade(workspace: Workspace, source: HRSource, options: DataOptions) -> int
 
 def run(workspace: Workspace, options: RunOptions) -> int:
     """LR -> SR, scores and report; exit code 1 if jobs failed."""
+    if options.lr is None:
+        workspace.require_data()
     choices = jobs.choose_methods(options.methods, options.overrides, options.iterations, options.label)
     devices = _devices(options.device)
     workers = options.workers or (_cores() if devices == ("cpu",) else len(devices))
@@ -102,8 +104,7 @@ def run(workspace: Workspace, options: RunOptions) -> int:
     with workspace.locked():
         described = _describe(workspace, "run", asdict(options) | {"devices": devices})
         pending = _plan(workspace, choices, options, described)
-        for label, count in pending.replaced.items():
-            _say(f"{label}: {count} results of other settings or other LR images are being replaced (--as keeps both)")
+        _say_replaced(pending)
         restorer = Restorer(workspace.root, devices, options.precision, checkpoint_every=options.checkpoint_every)
         try:
             failed = pending.failed + runner.execute(workspace, pending.todo, restorer, workers)
@@ -149,7 +150,15 @@ def report(workspace: Workspace, formats: Sequence[str], protocol: str) -> int:
     """Scores -> tables."""
     if not workspace.scores_table.exists():
         raise UserError(f"no scores in {workspace.root}: `ikebench run` or `ikebench score` makes them")
-    _write_report(workspace, read_table(workspace.scores_table), formats, protocol)
+    scores = read_table(workspace.scores_table)
+    current = scorer.without_stale(scores, workspace.require_data())
+    if len(current) < len(scores):
+        _say(
+            f"{len(scores) - len(current)} scores are on LR images that have been made anew since: left out; run again"
+        )
+    if current.empty:
+        raise UserError(f"no current scores in {workspace.root}: `ikebench run` makes them")
+    _write_report(workspace, current, formats, protocol)
     return OK
 
 
@@ -209,7 +218,13 @@ def _given_lr(
     return frame_of(rows, DATA_SCHEMA), refused
 
 
+def _say_replaced(pending: runner.Pending) -> None:
+    for label, count in pending.replaced.items():
+        _say(f"{label}: {count} results of other settings or other LR images will be replaced (--as keeps both)")
+
+
 def _dry_run(workspace: Workspace, pending: runner.Pending, workers: int) -> int:
+    _say_replaced(pending)
     for job in pending.todo:
         click.echo(runner.describe(job.case))
     hours, gigabytes = runner.estimate(workspace, pending.todo, workers)
@@ -245,7 +260,8 @@ def _devices(wanted: str) -> tuple[str, ...]:
     gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
     choices = {"cpu": ["cpu"], "cuda": gpus, "auto": gpus or ["cpu"]} | {gpu: [gpu] for gpu in gpus}
     if not choices.get(wanted):
-        raise UserError(f"--device {wanted}: there is {', '.join(['cpu', *gpus])}")
+        found = ", ".join(["cpu", *gpus]) if gpus else "cpu only (torch sees no CUDA device)"
+        raise UserError(f"--device {wanted}: there is {found}")
     return tuple(choices[wanted])
 
 

@@ -77,8 +77,11 @@ SCORE_SCHEMA = pa.schema(
         "device": pa.string(),
         "note": pa.string(),
         "paper_iterations": pa.int64(),
+        "degradation": pa.string(),  # parameters that differ from the preset's
+        "settings": pa.string(),  # of the method, that differ from its defaults; iterations apart
         "sr_sha256": pa.string(),
         "hr_sha256": pa.string(),
+        "lr_sha256": pa.string(),
     }
 )
 

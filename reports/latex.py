@@ -75,7 +75,7 @@ def table(content: Table) -> str:
     label = re.sub(r"[^A-Za-z0-9]+", "-", f"{content.set_name}-{content.key}")
     lines = [
         r"\begin{table}",
-        r"\centering\small\setlength{\tabcolsep}{3pt}\setlength{\belowcaptionskip}{6pt}",
+        r"\centering\footnotesize\setlength{\tabcolsep}{2pt}\setlength{\belowcaptionskip}{6pt}",
         f"\\caption{{{escape(content.title)}. {escape(content.caption)} {LEGEND}}}",
         f"\\label{{tab:{label}}}",
     ]

@@ -11,6 +11,7 @@ from scipy import stats
 from reports.naming import method_order
 from reports.summary import CELL, image_scores
 
+MIN_PAIRS_FOR_INTERVAL = 5  # below it resampling says nothing about the spread between images
 MIN_PAIRS_FOR_TEST = 6  # below it the two-sided signed-rank test cannot reach p < 0.05
 RESAMPLES = 9999
 DECIMALS = 9  # differences are rounded so that float noise breaks no tie of the ranks
@@ -27,8 +28,8 @@ def holm(p_values: np.ndarray) -> np.ndarray:
 
 
 def bootstrap_interval(differences: np.ndarray) -> tuple[float, float]:
-    """Bootstrap a 95 % percentile interval of the mean, seed fixed; (NaN, NaN) for fewer than two values."""
-    if len(differences) < 2:
+    """Bootstrap a 95 % percentile interval of the mean, seed fixed; (NaN, NaN) for fewer than five values."""
+    if len(differences) < MIN_PAIRS_FOR_INTERVAL:
         return np.nan, np.nan
     # Percentile, not BCa: BCa is undefined where all differences are equal.
     interval = stats.bootstrap(
@@ -84,6 +85,8 @@ def paired_differences(scores: pd.DataFrame, protocol: str = "ike") -> pd.DataFr
         methods = sorted(psnr.columns, key=method_order)
         place = dict(zip(CELL, key, strict=True))
         compared = pd.DataFrame([place | _compare(psnr, later, earlier) for earlier, later in combinations(methods, 2)])
+        if not compared.empty:
+            compared = compared[compared["n"] + compared["n_infinite"] > 0].reset_index(drop=True)
         if not compared.empty:
             compared["p_holm"] = holm(compared["p"].to_numpy(dtype=float))
             cells.append(compared)

@@ -137,7 +137,13 @@ def _table(layout: Layout, rows: pd.DataFrame, scores: pd.DataFrame, protocol: s
         caption=_caption(layout, set_name, rows, set(shown["image"].astype(str)), protocol),
         upscale=layout.upscale,
         blocks=tuple(blocks),
-        footnotes=tuple(_partial_footnotes(rows) + _perfect_footnotes(rows) + _image_footnotes(rows)),
+        footnotes=(
+            *_partial_footnotes(rows),
+            *_perfect_footnotes(rows),
+            *_image_footnotes(rows),
+            *_degradation_footnotes(shown),
+            *_settings_footnotes(shown),
+        ),
     )
 
 
@@ -191,9 +197,12 @@ def _texts(numbers: dict[Hashable, Any] | None) -> tuple[str, str]:
 def _ranks(measured: Stats, column: tuple[str, int], metric: str) -> dict[str, int]:
     """Map a printed number to 1 (best) or 2 (second best); numbers that print alike share a rank.
 
-    Empty where fewer than two methods were measured: there is nothing to rank.
+    Empty where fewer than two methods were measured, or on different images: there is nothing to rank.
     """
-    texts = [_texts(numbers)[metric == "ssim"] for key, numbers in measured.items() if key[:2] == column]
+    cells = [numbers for key, numbers in measured.items() if key[:2] == column]
+    if not all(numbers["same_images"] for numbers in cells if numbers["n_scored"]):
+        return {}
+    texts = [_texts(numbers)[metric == "ssim"] for numbers in cells]
     texts = [text for text in texts if text != DASH]
     ordered = sorted(set(texts), key=lambda text: math.inf if text == "∞" else float(text), reverse=True)
     return {text: rank for rank, text in enumerate(ordered[:2], start=1)} if len(texts) > 1 else {}
@@ -279,6 +288,34 @@ def _image_footnotes(rows: pd.DataFrame) -> list[str]:
         counts = ", ".join(f"{name} {of_method['n_scored'].iloc[0]}" for name, of_method in _methods(cell))
         footnotes.append(
             f"{cell_name(cell['kind'].iloc[0], cell['scale'].iloc[0])}: the methods were scored on different images "
-            f"({counts}), so their means cannot be compared directly; see the paired differences"
+            f"({counts}), so their means cannot be compared and are not ranked; see the paired differences"
         )
+    return footnotes
+
+
+def _degradation_footnotes(runs: pd.DataFrame) -> list[str]:
+    """Write one line for each kind and scale whose LR images were not all made with the preset's parameters."""
+    if "degradation" not in runs:
+        return []
+    footnotes = []
+    images = runs[["kind", "scale", "image", "degradation"]].drop_duplicates()
+    for _, cell in images.groupby(["kind", "scale"], observed=True):
+        counts = cell["degradation"].fillna("the preset").replace("", "the preset").value_counts()
+        if list(counts.index) == ["the preset"]:
+            continue
+        made = ", ".join(f"{words} ({count} image{'s' * (count != 1)})" for words, count in counts.items())
+        mixed = "; the mean is over LR images made in different ways" if len(counts) > 1 else ""
+        footnotes.append(f"{cell_name(cell['kind'].iloc[0], cell['scale'].iloc[0])}: LR made with {made}{mixed}")
+    return footnotes
+
+
+def _settings_footnotes(runs: pd.DataFrame) -> list[str]:
+    """Write one line for each method that did not run with its defaults only."""
+    if "settings" not in runs:
+        return []
+    footnotes = []
+    for name, of_method in _methods(runs[runs["settings"].fillna("") != ""]):
+        counts = of_method["settings"].value_counts()
+        changed = "; ".join(f"{words} ({count} run{'s' * (count != 1)})" for words, count in counts.items())
+        footnotes.append(f"{name}: run with {changed}")
     return footnotes

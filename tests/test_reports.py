@@ -213,9 +213,35 @@ def test_holm_is_over_the_comparisons_of_one_cell():
     assert compared["p_holm"].tolist() == pytest.approx([3 * 2 / 2**8] * 6)
 
 
-def test_no_interval_below_two_images_and_no_p_below_six():
-    assert all(map(math.isnan, bootstrap_interval(np.array([1.0]))))
-    assert not any(map(math.isnan, bootstrap_interval(np.array([1.0, 2.0]))))
+def test_methods_scored_on_different_images_are_not_ranked():
+    scores = frame(run("bicubic", 20.0, "a"), run("bicubic", 30.0, "b"), run("ike", 29.0, "b"))
+    assert {cell.rank for row in table(scores).blocks[0].rows for cell in row.cells} == {0}
+    both = frame(run("bicubic", 30.0, "b"), run("ike", 29.0, "b"))
+    assert {cell.rank for row in table(both).blocks[0].rows for cell in row.cells} == {0, 1, 2}
+
+
+def test_changed_parameters_and_settings_are_footnotes():
+    scores = frame(run("bicubic", image="a"), run("bicubic", image="b"), run("ike", image="a"))
+    scores["degradation"] = ["size=3", "", "size=3"]
+    scores["settings"] = ["", "", "activation=relu"]
+    footnotes = " ".join(table(scores).footnotes)
+    assert "size=3 (1 image)" in footnotes and "the preset (1 image)" in footnotes and "different ways" in footnotes
+    assert "IKE: run with activation=relu (1 run)" in footnotes
+    scores["degradation"], scores["settings"] = "", ""
+    assert "made with" not in " ".join(table(scores).footnotes) and "run with" not in " ".join(table(scores).footnotes)
+
+
+def test_alignment_is_listed(tmp_path):
+    scores = frame(run("bicubic", image="a"), run("bicubic", image="b"))
+    scores["shift_y"], scores["shift_x"], scores["psnr_registered"] = [0.4, 0.6], [-1.0, -1.0], [30.0, 31.0]
+    reports.write_report(scores, tmp_path)
+    [line] = [line for line in (tmp_path / "report.md").read_text().splitlines() if "+0.50" in line]
+    assert "-1.00" in line and "30.500" in line
+
+
+def test_no_interval_below_five_images_and_no_p_below_six():
+    assert all(map(math.isnan, bootstrap_interval(np.arange(4.0))))
+    assert not any(map(math.isnan, bootstrap_interval(np.arange(5.0))))
     assert math.isnan(signed_rank_p(np.arange(1.0, 6.0)))
     assert math.isnan(signed_rank_p(np.zeros(9)))
     assert signed_rank_p(np.arange(1.0, 7.0)) == pytest.approx(2 / 2**6)
