@@ -76,6 +76,9 @@ def test_other_settings_replace_and_as_keeps_both(ikebench, median_data, rivals)
     assert ikebench("run", "--methods", "rival").code == 0
     kept = ikebench("run", "--methods", "rival", "--as", "rival-dark", "--set", "rival.strength=0.5")
     assert "replaced" not in kept.err and len(runs()) == 4
+    settings = scores().groupby("method")["settings"].first()
+    assert settings["rival"] == "" and settings["rival-dark"] == "strength=0.5"
+    assert "rival-dark: run with strength=0.5 (2 runs)" in Path("bench/report/report.md").read_text()
     variants = runs().set_index("method")
     assert (
         "strength=0.5" in variants.loc["rival-dark", "note"].iloc[0]
@@ -85,6 +88,13 @@ def test_other_settings_replace_and_as_keeps_both(ikebench, median_data, rivals)
     [line] = [line for line in replaced.err.splitlines() if "replaced" in line]
     assert line.startswith("rival: 2 results")
     assert len(runs()) == 4
+
+
+def test_changed_degradation_is_told_in_the_tables(ikebench, photos):
+    ikebench("make-data", "--hr", photos, "--kind", "median", "--set", "median.size=3")
+    ikebench("run", "--methods", "bicubic")
+    assert set(scores()["degradation"]) == {"size=3"}
+    assert "Median ×2: LR made with size=3 (2 images)" in Path("bench/report/report.md").read_text()
 
 
 def test_seeds_are_kept_apart(ikebench, median_data):
@@ -98,7 +108,13 @@ def test_seeds_are_kept_apart(ikebench, median_data):
 
 @pytest.mark.parametrize(
     ("trouble", "words"),
-    [("raise", "RuntimeError: no luck with this one"), ("die", "SIGKILL"), ("nan", "not finite"), ("size", "shape")],
+    [
+        ("type", "list with one"),
+        ("raise", "RuntimeError: no luck with this one"),
+        ("die", "SIGKILL"),
+        ("nan", "not finite"),
+        ("size", "shape"),
+    ],
 )
 def test_trouble_in_one_job_is_a_row_and_the_rest_goes_on(ikebench, median_data, rivals, trouble, words):
     command = ("run", "--methods", "bicubic,rival", "--set", f"rival.trouble={trouble}", "--workers", 2)
@@ -108,6 +124,9 @@ def test_trouble_in_one_job_is_a_row_and_the_rest_goes_on(ikebench, median_data,
     assert table["status"].tolist().count("ok") == 3
     [failed] = table[table["status"] == "failed"].to_dict("records")
     assert (failed["method"], failed["image"]) == ("rival", "cat") and words in failed["error"]
+    if trouble == "raise":
+        row = read_row(Path("bench/sr/rival/photos/median/X2/cat.json"))
+        assert 'RuntimeError("no luck' in row["traceback"]
     ikebench("score")
     assert words.split(":")[0] in Path("bench/report/report.md").read_text()
     again = ikebench(*command)
@@ -130,6 +149,8 @@ def test_new_lr_makes_old_results_stale(ikebench, median_data, photos):
     ikebench("run", "--methods", "bicubic")
     before = scores().set_index("image")["psnr_ike"]
     ikebench("make-data", "--hr", photos, "--kind", "median", "--set", "median.size=9")
+    left_out = ikebench("report")
+    assert left_out.code == 2 and "2 scores are on LR images" in left_out.err
     stale = ikebench("score")
     assert "2 results are on LR images that have been made anew" in stale.err and scores().empty
     assert not list(Path("bench/report").iterdir())  # no report outlives its scores
@@ -256,6 +277,7 @@ def test_steps_in_the_wrong_order(ikebench):
     for command in (["run", "--methods", "bicubic"], ["score"], ["report"]):
         outcome = ikebench(*command)
         assert outcome.code == 2 and "ikebench" in outcome.err and "Traceback" not in outcome.err
+        assert not Path("bench").exists()
 
 
 def test_report_formats_and_protocols(ikebench, median_data):
