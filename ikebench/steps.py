@@ -18,7 +18,7 @@ from ikebench.hr_sources import HRSource, by_stem, check_name, find_hr
 from ikebench.progress import Progress
 from ikebench.provenance import append_manifest, provenance
 from ikebench.restoring import Restorer
-from ikebench.store import DATA_SCHEMA, Row, Workspace, collect_runs, frame_of, read_table
+from ikebench.store import DATA_SCHEMA, SCORE_SCHEMA, Row, Workspace, collect_runs, frame_of, read_table
 
 OK, FAILED, BAD_INPUT = 0, 1, 2
 
@@ -150,7 +150,7 @@ def report(workspace: Workspace, formats: Sequence[str], protocol: str) -> int:
     """Scores -> tables."""
     if not workspace.scores_table.exists():
         raise UserError(f"no scores in {workspace.root}: `ikebench run` or `ikebench score` makes them")
-    scores = read_table(workspace.scores_table)
+    scores = read_table(workspace.scores_table, SCORE_SCHEMA)
     current = scorer.without_stale(scores, workspace.require_data())
     if len(current) < len(scores):
         _say(

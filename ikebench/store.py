@@ -207,16 +207,20 @@ def collect_runs(workspace: Workspace, provenance: Row) -> pd.DataFrame:
     return read_table(workspace.runs_table)
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path, schema: pa.Schema | None = None) -> pd.DataFrame:
     """Read a Parquet table, with nullable columns.
 
     Raises:
-        UserError: if it is damaged.
+        UserError: if it is damaged, or lacks columns of `schema` because another version of ikebench wrote it.
     """
     try:
-        return pq.read_table(path).to_pandas(types_mapper=_nullable)
+        table = pq.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(f"{path} cannot be read ({error}): delete it and run the step that makes it") from error
+    missing = set(schema.names if schema else ()) - set(table.column_names)
+    if missing:
+        raise UserError(f"{path} is of another version of ikebench: run the step that makes it again")
+    return table.to_pandas(types_mapper=_nullable)
 
 
 def frame_of(rows: Sequence[Row], schema: pa.Schema) -> pd.DataFrame:

@@ -280,6 +280,18 @@ def test_steps_in_the_wrong_order(ikebench):
         assert not Path("bench").exists()
 
 
+def test_a_damaged_or_older_table_is_one_line(ikebench, median_data):
+    ikebench("run", "--methods", "bicubic")
+    table = pq.read_table("bench/scores.parquet")
+    pq.write_table(table.drop_columns(["settings"]), "bench/scores.parquet")
+    outcome = ikebench("report")
+    assert outcome.code == 2 and "another version" in outcome.err
+    assert ikebench("score").code == 0 and ikebench("report").code == 0
+    Path("bench/scores.parquet").write_bytes(b"PAR1")
+    outcome = ikebench("report")
+    assert outcome.code == 2 and "cannot be read" in outcome.err and "Traceback" not in outcome.err
+
+
 def test_report_formats_and_protocols(ikebench, median_data):
     ikebench("run", "--methods", "bicubic")
     assert ikebench("report", "--format", "md,tex,html,csv", "--protocol", "dualsr").code == 0
