@@ -202,9 +202,8 @@ def _reset_peak_memory(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return
-    with suppress(
-        AttributeError, OSError
-    ):  # other C libraries, containers: then the peak is that of the process so far
+    # Other C libraries and some containers refuse; then the peak is that of the process so far.
+    with suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)  # gives back what the job before has freed
         Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM (man 5 proc)
 
