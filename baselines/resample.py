@@ -9,7 +9,7 @@ from torch import Tensor
 
 from degradations.resample import resize_matrix
 
-Grid = Literal["half-pixel", "align-corners"]
+Grid = Literal["half-pixel", "align-corners", "half-pixel-cut"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Resize:
 
         `half-pixel`: MATLAB's (Keys a = -0.5, antialiased when shrinking, symmetric border).
         `align-corners`: torch's (a = -0.75, corner pixels fixed, no antialiasing), as the IKE release resizes.
+        `half-pixel-cut`: as `half-pixel`, without the border at the top and left (quirk `border-taps`).
         """
         rows, columns = (_matrix(length, scale, grid).to(image.device) for length in image.shape[-2:])
         return cls(rows, columns)
@@ -41,8 +42,33 @@ class Resize:
 
 def _matrix(length: int, scale: float, grid: Grid) -> Tensor:
     out_length = round(length * scale)
-    if grid == "half-pixel":
-        return torch.from_numpy(resize_matrix(length, out_length, scale).toarray()).float()
+    if grid != "align-corners":
+        matrix = resize_matrix(length, out_length, scale, low_border=grid == "half-pixel")
+        return torch.from_numpy(matrix.toarray()).float()
     # A linear map is known by what it does to the unit vectors: resize the identity along one axis.
     unit = torch.eye(length, dtype=torch.float64)[None, None]  # (1, 1, length, length), one unit vector a column
     return F.interpolate(unit, size=(out_length, length), mode="bicubic", align_corners=True)[0, 0].float()
+
+
+def downscale(image: Tensor, kernel: Tensor, step: int) -> Tensor:
+    """Filter with a kernel at every `step`-th pixel from the top-left: `degradations.resample.correlate` in torch.
+
+    Args:
+        image: (n, c, h, w).
+        kernel: (m, m), m odd, correlated.
+        step: distance of the wanted pixels.
+
+    Returns:
+        (n, c, ceil(h / step), ceil(w / step)).
+    """
+    radius = len(kernel) // 2
+    rows, columns = (_mirrored(length, radius).to(image.device) for length in image.shape[-2:])
+    padded = image[..., rows[:, None], columns]
+    filtered = F.conv2d(padded.flatten(0, 1)[:, None], kernel[None, None], stride=step)
+    return filtered.unflatten(0, image.shape[:2])[:, :, 0]
+
+
+def _mirrored(length: int, radius: int) -> Tensor:
+    """Give the indices of a line with `radius` samples more on each side, the edge sample repeated first."""
+    index = torch.arange(-radius, length + radius) % (2 * length)
+    return torch.minimum(index, 2 * length - 1 - index)

@@ -21,7 +21,9 @@ def keys_cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
 
 
-def resize_matrix(length: int, out_length: int, scale: float, *, antialias: bool = True) -> sparse.csr_matrix:
+def resize_matrix(
+    length: int, out_length: int, scale: float, *, antialias: bool = True, low_border: bool = True
+) -> sparse.csr_matrix:
     """MATLAB's bicubic `imresize` along one axis, as a matrix.
 
     Output sample i sits at (i + 0.5) / scale - 0.5 (half-pixel grid); the border is symmetric (edge sample repeated).
@@ -31,6 +33,8 @@ def resize_matrix(length: int, out_length: int, scale: float, *, antialias: bool
         out_length: samples out.
         scale: out / in factor, as in MATLAB; not recomputed from the lengths.
         antialias: widen the cubic by 1 / scale when shrinking.
+        low_border: off, taps before the first sample weigh nothing, as in the `imresize` of the KernelGAN, ZSSR and
+            DualSR releases (unsigned indices wrap there).
 
     Returns:
         (out_length, length) float64, rows sum to 1.
@@ -40,6 +44,8 @@ def resize_matrix(length: int, out_length: int, scale: float, *, antialias: bool
     first = np.floor(position - 2 / stretch).astype(int)
     taps = first[:, None] + np.arange(int(np.ceil(4 / stretch)) + 2)  # (out_length, taps)
     weights = keys_cubic(stretch * (position[:, None] - taps))
+    if not low_border:
+        weights[taps < 0] = 0
     weights /= weights.sum(axis=1, keepdims=True)
     mirrored = taps % (2 * length)
     columns = np.where(mirrored < length, mirrored, 2 * length - 1 - mirrored)

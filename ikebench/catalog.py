@@ -22,6 +22,7 @@ PAPER_KINDS = ("bilateral", "median", "anisotropic", "random")  # Table 3; what 
 
 METHODS = {
     "bicubic": "baselines.bicubic:Bicubic",
+    "dualsr": "baselines.dualsr:DualSR",
     "ike": "ikebench.ike.method:IKE",
 }
 METHOD_ENTRY_POINTS = "ikebench.methods"

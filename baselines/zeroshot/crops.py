@@ -3,13 +3,21 @@
 All positions are drawn before training. Facts of the sampling: KernelGAN's release, shared by DualSR and IKE.
 """
 
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
+from torch import Tensor
 
 from degradations.resample import imresize
 
 FloatMap = NDArray[np.floating]
+Corners = NDArray[np.int64]
+
+FRAME = 10  # px of the LR image's border that KernelGAN and DualSR do not train on
 
 GRADIENT_FRAME = 5  # px of the border whose gradients do not count
 GRADIENT_QUANTILE = 0.97  # gradients below it count nothing; those above count alike
@@ -31,7 +39,7 @@ def sharpness_map(image: FloatMap) -> FloatMap:
     return blurred / blurred.mean() if blurred.any() else np.ones_like(gray)
 
 
-def draw_crops(image: FloatMap, side: int, count: int, rng: np.random.Generator, coarser: int = 1) -> NDArray[np.int64]:
+def draw_crops(image: FloatMap, side: int, count: int, rng: np.random.Generator, coarser: int = 1) -> Corners:
     """Draw the top-left corners of `count` square crops.
 
     Args:
@@ -62,6 +70,73 @@ def draw_crops(image: FloatMap, side: int, count: int, rng: np.random.Generator,
     centres = np.stack(np.divmod(rng.choice(probability.size, count, p=probability), rating.shape[1]), axis=1)
     corners = np.clip(centres - side // 2, 0, [height - side, width - side])
     return corners - corners % 2
+
+
+def crop_side(lr: Tensor, wanted: int, multiple: int, least: int, method: str) -> int:
+    """Give the largest crop up to `wanted` px that `multiple` divides and the image holds.
+
+    Raises:
+        ValueError: if a side of the LR image (1, 3, h, w) is under `least` px; names the `method`.
+    """
+    height, width = lr.shape[-2:]
+    if min(height, width) < least:
+        raise ValueError(f"the LR image is {width}x{height} px; {method} needs {least} px on each side")
+    side = min(wanted, height, width)
+    return side - side % multiple
+
+
+def crop_note(side: int, wanted: int) -> str:
+    """Say it where the crops had to be smaller than wanted."""
+    return f"trained on crops of {side} px: the image is small" if side < wanted else ""
+
+
+@dataclass(frozen=True)
+class CropPairs:
+    """Where the two crops of every iteration lie: a large one for the downscaler, a small one as a real sample.
+
+    Attributes:
+        large_side: px.
+        small_side: px.
+        large: (n, 2) rows and columns of the top-left corners.
+        small: (n, 2).
+    """
+
+    large_side: int
+    small_side: int
+    large: Corners
+    small: Corners
+
+    @classmethod
+    def draw(
+        cls, lr: Tensor, sides: tuple[int, int], count: int, seed: int, *, coarser: int, frame: int = FRAME
+    ) -> Self:
+        """Draw `count` pairs.
+
+        Args:
+            lr: (1, 3, h, w) in [0, 1].
+            sides: of the large and the small crops.
+            count: how many.
+            seed: of the positions.
+            coarser: see `draw_crops`; for the large crops.
+            frame: px of the image's border that no crop touches; less where the large crop would not fit.
+        """
+        large, small = sides
+        frame = max(min(frame, (min(lr.shape[-2:]) - large) // 2), 0)
+        pixels = lr[0].permute(1, 2, 0).double().cpu().numpy()  # (h, w, 3)
+        pixels = pixels[frame : len(pixels) - frame, frame : pixels.shape[1] - frame]
+        rng = np.random.default_rng(seed)
+        first = draw_crops(pixels, large, count, rng, coarser) + frame
+        return cls(large, small, first, draw_crops(pixels, small, count, rng) + frame)
+
+    def cut(self, image: Tensor, span: slice) -> tuple[Tensor, Tensor]:
+        """Cut the pairs of `span` out of (1, c, h, w): (n, c, large_side, large_side), and as many small ones."""
+        large, small = self.large[span], self.small[span]
+        return cut_crops(image, large, self.large_side), cut_crops(image, small, self.small_side)
+
+
+def cut_crops(image: Tensor, corners: Corners, side: int) -> Tensor:
+    """Cut square crops out of (1, c, h, w) at `corners` (n, 2): (n, c, side, side)."""
+    return torch.cat([image[..., y : y + side, x : x + side] for y, x in corners])
 
 
 def _strong(gradient: FloatMap) -> FloatMap:

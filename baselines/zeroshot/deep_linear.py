@@ -9,6 +9,24 @@ from torch import Tensor
 from torch.nn.grad import conv2d_weight
 
 
+def compose_chain(weights: Sequence[Tensor]) -> Tensor:
+    """Compose a chain of bias-free convolutions from one channel to one: KernelGAN's G, DualSR's G_DN.
+
+    Goes from the output to the input, as `compose_dense` does. Differentiable.
+
+    Args:
+        weights: of layer i, (channels of i, channels of i - 1, k_i, k_i); the first has one input, the last one output.
+
+    Returns:
+        (1, 1, m, m), m = 1 + sum of k_i - 1. Without padding, and with the strides of all layers multiplied together,
+        it gives what the layers give, if no layer after a strided one is larger than 1x1.
+    """
+    kernel = weights[-1]
+    for weight in reversed(weights[:-1]):
+        kernel = F.conv_transpose2d(kernel, weight)
+    return kernel
+
+
 def compose_dense(weights: Sequence[Tensor], biases: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Compose a linear dense block: layer i sees the input and the outputs of all layers before it.
 

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from baselines.contract import Task
+from baselines.contract import Precision, Task
 
 CHUNK = 50
 """Iterations whose inputs are drawn at once, and between two looks at whether the losses are finite."""
@@ -50,6 +51,7 @@ class TrainingRun:
         self.training = training
         self.task = task
         self.iteration = 0
+        self._drawn: tuple[int, dict[str, Tensor]] | None = None
         self._diverged_at = torch.full((), -1, dtype=torch.long, device=task.lr.device)
         state = task.checkpoint.load() if task.checkpoint else None
         if state is not None:
@@ -63,7 +65,7 @@ class TrainingRun:
         """
         while self.iteration < until:
             chunk, offset = divmod(self.iteration, CHUNK)
-            inputs = self.training.draw(chunk)
+            inputs = self._draw(chunk)
             for index in range(offset, min(CHUNK, until - chunk * CHUNK)):
                 losses = self.training.step({name: drawn[index] for name, drawn in inputs.items()})
                 self._watch(losses)
@@ -71,6 +73,12 @@ class TrainingRun:
                 self.task.progress(self.iteration, self.training.iterations)
                 self._checkpoint()
             self._raise_if_diverged()
+
+    def _draw(self, chunk: int) -> dict[str, Tensor]:
+        """Give a chunk's inputs; they are kept for the next call, which may go on in the same chunk."""
+        if self._drawn is None or self._drawn[0] != chunk:
+            self._drawn = (chunk, self.training.draw(chunk))
+        return self._drawn[1]
 
     def _watch(self, losses: Tensor) -> None:
         """Remember the first iteration with a loss that is not finite, without waiting for the device."""
@@ -97,6 +105,23 @@ class TrainingRun:
         for optimiser, saved in zip(self.training.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
         self.iteration = state["iteration"]
+
+
+def chunk_span(chunk: int) -> slice:
+    """Give the iterations of a chunk."""
+    return slice(chunk * CHUNK, (chunk + 1) * CHUNK)
+
+
+def chunk_generator(seed: int, chunk: int, device: torch.device) -> torch.Generator:
+    """Give the random numbers of one chunk: of the seed and the chunk alone."""
+    state = np.random.SeedSequence([seed, chunk]).generate_state(1, np.uint64)[0]
+    return torch.Generator(device).manual_seed(int(state >> np.uint64(1)))
+
+
+def run_wide(network: nn.Module, image: Tensor, precision: Precision) -> Tensor:
+    """Run one of the wide networks, where reduced precision pays; everything else stays in float32."""
+    with torch.autocast(image.device.type, torch.bfloat16, enabled=precision == "bf16"):
+        return network(image).float()
 
 
 def descend(loss: Tensor, *optimisers: torch.optim.Optimizer) -> None:

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from baselines.zeroshot.losses import smoothness_mask
+
 REAL, FAKE = 1.0, 0.0
 
 
@@ -29,16 +31,6 @@ def total_variation(image: Tensor) -> Tensor:
     return torch.sqrt(along_x**2 + along_y**2 + 1e-8).mean()
 
 
-def smoothness_mask(image: Tensor) -> Tensor:
-    """f_mask of equation (4): 1 - Sobel magnitude, clipped to [0, 1], of the image mapped to [0, 1] (as DualSR)."""
-    unit = F.pad((image.detach() + 1) / 2, [1, 1, 1, 1])  # (n, c, h+2, w+2)
-    across_y = unit[..., :-2, :] + 2 * unit[..., 1:-1, :] + unit[..., 2:, :]
-    across_x = unit[..., :-2] + 2 * unit[..., 1:-1] + unit[..., 2:]
-    along_x = across_y[..., 2:] - across_y[..., :-2]
-    along_y = across_x[..., 2:, :] - across_x[..., :-2, :]
-    return 1 - torch.hypot(along_x, along_y).clamp(0, 1)
-
-
 def interpolation_loss(image: Tensor, bicubic: Tensor) -> Tensor:
-    """Equation (4): L1 to the bicubic image where that one is smooth."""
-    return (smoothness_mask(bicubic) * (image - bicubic)).abs().mean()
+    """Equation (4): L1 to the bicubic image where that one, mapped to [0, 1], is smooth."""
+    return (smoothness_mask((bicubic + 1) / 2) * (image - bicubic)).abs().mean()

@@ -4,23 +4,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, get_args
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from baselines.contract import Precision, Restored, Task
 from baselines.resample import Grid, Resize
-from baselines.tiling import tiled
-from baselines.zeroshot.crops import draw_crops
+from baselines.zeroshot.conv_stack import ConvStack, xavier_normal
+from baselines.zeroshot.crops import CropPairs, crop_note, crop_side
 from baselines.zeroshot.discriminator import PatchDiscriminator
-from baselines.zeroshot.training import CHUNK, TrainingRun, adam, descend, set_learning_rate
+from baselines.zeroshot.training import (
+    TrainingRun,
+    adam,
+    chunk_generator,
+    chunk_span,
+    descend,
+    run_wide,
+    set_learning_rate,
+)
 from ikebench.ike import losses
 from ikebench.ike.network import (
     Activation,
     DenseShape,
     IKENet,
-    ZUpsampler,
     channels_to_colours,
     colours_to_channels,
     decode,
@@ -97,9 +103,7 @@ class IKE:
     def _restore(self, task: Task, scale: int, precision: Precision) -> Restored:
         training = IKETraining(self, task, scale, precision)
         TrainingRun(training, task).advance(self.iterations)
-        small = min(task.lr.shape[-2:]) < self.crop
-        note = f"trained on crops of {training.crop} px: the image is small" if small else ""
-        return Restored(training.restore(), note=note)
+        return Restored(training.restore(), note=crop_note(training.crop, self.crop))
 
 
 class Crop(NamedTuple):
@@ -124,10 +128,11 @@ class IKETraining:
         self.iterations, self.seed = ike.iterations, task.seed
         self.size = task.lr.shape[-2:]
         self.lr = _padded(task.lr, scale) * 2 - 1  # (1, 3, h, w) in [-1, 1]
-        self.crop = _crop_side(task.lr, ike.crop, scale)
+        self.crop = crop_side(task.lr, ike.crop, scale, SMALLEST_LLR * scale, f"ike at x{scale}")
         self._build_networks()
         self._build_optimisers()
-        self._draw_positions(task.lr)
+        sides = (self.crop, self.crop // scale)
+        self.pairs = CropPairs.draw(task.lr, sides, self.iterations, self.seed, coarser=scale, frame=0)  # release
         corner = self.lr[..., : self.crop, : self.crop]
         self.crop_companions = self._resizers(corner)
         self.z_up = Resize.bicubic(self.crop_companions[0](corner), scale, ike.grid)
@@ -137,7 +142,7 @@ class IKETraining:
         shape = DenseShape(ike.layers, ike.growth, ike.xavier_gain, ike.activation)
         z_channels = 3 * (self.scale**2 - 1)
         self.flow = IKENet(self.scale, ike.blocks, shape, ike.tri_channel, generator)
-        self.u = ZUpsampler(z_channels, ike.u_layers, ike.u_width, ike.xavier_gain, generator)
+        self.u = ConvStack(z_channels, ike.u_layers, ike.u_width, xavier_normal(ike.xavier_gain), generator)
         self.pd1, self.pd2 = PatchDiscriminator(generator), PatchDiscriminator(generator)
         self.networks = nn.ModuleList([self.flow, self.u, self.pd1, self.pd2]).to(self.lr.device)
 
@@ -148,33 +153,23 @@ class IKETraining:
         )
         self.optimisers = [self.flow_adam, self.u_adam, self.pd1_adam, self.pd2_adam]
 
-    def _draw_positions(self, lr: Tensor) -> None:
-        rng = np.random.default_rng(self.seed)
-        pixels = lr[0].permute(1, 2, 0).double().cpu().numpy()  # (h, w, 3) in [0, 1]
-        self.corners = draw_crops(pixels, self.crop, self.iterations, rng, coarser=self.scale)
-        self.real_corners = draw_crops(pixels, self.crop // self.scale, self.iterations, rng)
-
     def draw(self, chunk: int) -> dict[str, Tensor]:
         """Cut the crops, draw the noise and the schedules of one chunk of iterations."""
         ike, device = self.ike, self.lr.device
-        span = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
+        span = chunk_span(chunk)
         iterations = torch.arange(self.iterations)[span]
-        real = self._cut(self.real_corners[span], self.crop // self.scale)  # (n, 1, 3, c/s, c/s)
-        chunk_seed = int(np.random.SeedSequence([self.seed, chunk]).generate_state(1, np.uint64)[0] >> np.uint64(1))
-        generator = torch.Generator(device).manual_seed(chunk_seed)
+        crop, real = (crops[:, None] for crops in self.pairs.cut(self.lr, span))  # (n, 1, 3, c, c), (n, 1, 3, c/s, c/s)
+        generator = chunk_generator(self.seed, chunk, device)
         noise = torch.randn(2, *real.shape, generator=generator, device=device) * ike.noise
         progress = iterations / max(self.iterations - 1, 1)
         return {
-            "crop": self._cut(self.corners[span], self.crop),  # (n, 1, 3, c, c)
+            "crop": crop,
             "real": real + 2 * noise[0],
             "fake_noise": noise[1],
             "rate": (ike.learning_rate * ike.decay ** (iterations // ike.decay_every)).float().to(device),
             "pd2_rate": torch.full(iterations.shape, ike.learning_rate, device=device),
             "energy": (ike.lambda_energy + (ike.lambda_energy_end - ike.lambda_energy) * progress).to(device),
         }
-
-    def _cut(self, corners: np.ndarray, side: int) -> Tensor:
-        return torch.stack([self.lr[..., y : y + side, x : x + side] for y, x in corners])
 
     def step(self, inputs: dict[str, Tensor]) -> Tensor:
         """One iteration: the encoding phase and the decoding phase, each followed by its discriminator's step."""
@@ -228,24 +223,18 @@ class IKETraining:
         descend(pd2_loss, self.pd2_adam)
         return [loss, pd2_loss]
 
-    def _super_resolve(self, crop: Crop, z_up: Resize, tile: int | None = None) -> Tensor:
+    def _super_resolve(self, crop: Crop, z_up: Resize, *, in_tiles: bool = False) -> Tensor:
         """E, U and D: (3, 1, s h, s w). No gradient flows through E: Z is given to U as data (release)."""
         couplings = self.flow.couplings()
         with torch.no_grad():
             z = encode(crop.residual, couplings)[:, 1:]  # (3, s^2-1, h/s, w/s)
-        z_large = self._upsample(colours_to_channels(z_up(z)), tile)
+        z_large = colours_to_channels(z_up(z))
+        z_large = self.u.tiled(z_large, self._wide) if in_tiles else self._wide(self.u, z_large)
         detail = decode(torch.cat([crop.residual, channels_to_colours(z_large)], dim=1), couplings)
         return detail + crop.up if self.ike.bicubic_residual else detail
 
-    def _upsample(self, z: Tensor, tile: int | None) -> Tensor:
-        if tile is None:
-            return self._wide(self.u, z)
-        return tiled(lambda part: self._wide(self.u, part), z, tile, halo=self.ike.u_layers)
-
     def _wide(self, network: nn.Module, image: Tensor) -> Tensor:
-        """Run one of the wide networks, where reduced precision pays; the flow and the losses stay in float32."""
-        with torch.autocast(image.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            return network(image).float()
+        return run_wide(network, image, self.precision)
 
     def _downscaled(self, encoded: Tensor, crop: Crop) -> Tensor:
         """X_LLR: the encoded channel 0, plus the bicubic part where the network saw only the residual."""
@@ -266,14 +255,11 @@ class IKETraining:
         return Crop(image, smaller, up(image), residual)
 
     @torch.no_grad()
-    def restore(self, tile: int = 512) -> Tensor:
-        """Restore the whole LR image with the networks as they are: (1, 3, s h, s w) in [0, 1], not clamped.
-
-        U, the widest network, runs on tiles of `tile` px with an exact overlap, so that memory does not grow with it.
-        """
+    def restore(self) -> Tensor:
+        """Restore the whole LR image with the networks as they are: (1, 3, s h, s w) in [0, 1], not clamped."""
         resizers = self._resizers(self.lr)
         whole = self._companions(self.lr, resizers)
-        sr = self._super_resolve(whole, Resize.bicubic(whole.down, self.scale, self.ike.grid), tile)
+        sr = self._super_resolve(whole, Resize.bicubic(whole.down, self.scale, self.ike.grid), in_tiles=True)
         height, width = (side * self.scale for side in self.size)
         return (sr.transpose(0, 1)[..., :height, :width] + 1) / 2
 
@@ -282,18 +268,6 @@ def _padded(lr: Tensor, scale: int) -> Tensor:
     """Reflect the bottom and right border until the scale divides the sides."""
     height, width = lr.shape[-2:]
     return F.pad(lr, (0, -width % scale, 0, -height % scale), mode="reflect")
-
-
-def _crop_side(lr: Tensor, wanted: int, scale: int) -> int:
-    """Give the largest crop up to `wanted` that `scale` divides and the image holds."""
-    least = SMALLEST_LLR * scale
-    smallest = min(lr.shape[-2:])
-    if smallest < least:
-        raise ValueError(
-            f"the LR image is {lr.shape[-1]}x{lr.shape[-2]} px; ike at x{scale} needs {least} px on each side"
-        )
-    side = min(wanted, smallest)
-    return side - side % scale
 
 
 def _tiles(image: Tensor, count: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""IKENet, the invertible network of the paper (section 2 and Table 1), and the Z-upscale module U.
+"""IKENet, the invertible network of the paper (section 2 and Table 1).
 
 Colours are a batch of three one-channel images with shared weights. Notation of the comments: n images of one channel,
 s the scale of one stage (always 2), C channels inside a stage.
@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from baselines.zeroshot.conv_stack import xavier_normal
 from baselines.zeroshot.deep_linear import compose_dense, convolve
 
 Activation = Literal["none", "relu", "leaky-relu"]
@@ -41,8 +42,10 @@ class DenseBlock(nn.Module):
         self.activation = shape.activation
         widths = [*[shape.growth] * (shape.layers - 1), outputs]
         channels = [inputs + index * shape.growth for index in range(shape.layers)]
+        draw = xavier_normal(shape.gain)
         self.weights = nn.ParameterList(
-            xavier(width, channel, shape.gain, generator) for width, channel in zip(widths, channels, strict=True)
+            nn.Parameter(draw((width, channel, 3, 3), generator))
+            for width, channel in zip(widths, channels, strict=True)
         )
         self.biases = nn.ParameterList(torch.zeros(width) for width in widths)
 
@@ -169,27 +172,6 @@ def depth_to_space(x: Tensor) -> Tensor:
     return x.reshape(n, c // 4, 2 * h, 2 * w)
 
 
-class ZUpsampler(nn.Module):
-    """U: 3x3 convs with ReLU between, on the bicubically upscaled maps Z of all three colours together."""
-
-    def __init__(self, channels: int, layers: int, width: int, gain: float, generator: torch.Generator) -> None:
-        """Draw xavier-normal weights and zero biases."""
-        super().__init__()
-        widths = [channels, *[width] * (layers - 1), channels]
-        self.weights = nn.ParameterList(
-            xavier(outputs, inputs, gain, generator) for inputs, outputs in zip(widths, widths[1:], strict=False)
-        )
-        self.biases = nn.ParameterList(torch.zeros(outputs) for outputs in widths[1:])
-
-    def forward(self, z: Tensor) -> Tensor:
-        """(1, channels, h, w) -> (1, channels, h, w)."""
-        z = z.contiguous(memory_format=torch.channels_last)
-        *hidden, last = zip(self.weights, self.biases, strict=True)
-        for weight, bias in hidden:
-            z = F.conv2d(z, weight, bias, padding=1).relu_()
-        return F.conv2d(z, *last, padding=1).contiguous()
-
-
 def colours_to_channels(maps: Tensor) -> Tensor:
     """(3, m, h, w) -> (1, 3m, h, w), map-major: z1R, z1G, z1B, z2R, ... (IKE release)."""
     return maps.transpose(0, 1).flatten(0, 1)[None]
@@ -198,9 +180,3 @@ def colours_to_channels(maps: Tensor) -> Tensor:
 def channels_to_colours(channels: Tensor) -> Tensor:
     """(1, 3m, h, w) -> (3, m, h, w): the inverse of `colours_to_channels`."""
     return channels[0].unflatten(0, (-1, 3)).transpose(0, 1)
-
-
-def xavier(outputs: int, inputs: int, gain: float, generator: torch.Generator) -> nn.Parameter:
-    """Draw a 3x3 conv's weights, Xavier-normal."""
-    weight = torch.empty(outputs, inputs, 3, 3)
-    return nn.Parameter(nn.init.xavier_normal_(weight, gain=gain, generator=generator))

@@ -1,0 +1,25 @@
+"""What the released codes do by mistake, each with a name, so that it can be switched on where parity is claimed."""
+
+from collections.abc import Sequence
+
+QUIRKS = {
+    "channel-sum": "every channel of the bicubic loss's target is R + G + B downscaled (KernelGAN, DualSR, IKE)",
+    "noise-in-place": "the noise of the real crops stays in the training image (KernelGAN, IKE)",
+    "border-taps": "bicubic resizing ignores the border at the top and left (ZSSR, DualSR)",
+}
+
+
+def chosen_quirks(method: str, text: str, known: Sequence[str]) -> frozenset[str]:
+    """Read the `quirks` parameter of a method: none, all, or names between commas.
+
+    Raises:
+        ValueError: for a name that is not among `known`.
+    """
+    if text == "none":
+        return frozenset()
+    if text == "all":
+        return frozenset(known)
+    names = frozenset(text.split(","))
+    if not names <= set(known):
+        raise ValueError(f"{method}: quirks must be none, all or some of {', '.join(known)}, not '{text}'")
+    return names

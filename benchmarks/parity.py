@@ -1,0 +1,100 @@
+"""Train on LR images that the official codes were run on, and compare: the figures of benchmarks/parity.md.
+
+REFERENCE holds lr/<image>-<kind>.png, hr/<image>.png and aniso_kernel.npy.
+
+    python benchmarks/parity.py REFERENCE --method dualsr --image urban004-aniso --seed 0 --at 250,500,750,1000
+
+A row of benchmarks/parity/<method>.csv for every iteration of --at. One thread, as the official figures.
+"""
+
+import csv
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+
+from baselines.contract import Task
+from baselines.zeroshot.training import TrainingRun
+from degradations.resample import imresize, quantise
+from ikebench.catalog import configured, method_class
+from ikebench.image_files import read_image, write_png
+from ikebench.kernels import correlation
+from ikebench.metrics import score_pair
+
+SCALE = 2
+COLUMNS = ("image", "seed", "quirks", "iteration", "psnr", "correlation", "seconds_per_iteration")
+
+
+@click.command()
+@click.argument("reference", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--method", type=click.Choice(["dualsr", "kernelgan-zssr", "ike-release"]), required=True)
+@click.option("--image", required=True, help="urban004-aniso, say.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--quirks", default="all", show_default=True, help="none, all, or names between commas.")
+@click.option("--at", default="250,500,750,1000", show_default=True, help="Iterations to look at; the last ends it.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("benchmarks/parity"), show_default=True)
+def main(reference: Path, method: str, image: str, seed: int, quirks: str, at: str, out: Path) -> None:
+    """Train METHOD on one image and append what it gives along the way."""
+    torch.set_num_threads(1)
+    stops = [int(stop) for stop in at.split(",")]
+    hr = read_image(reference / "hr" / f"{image.split('-')[0]}.png")
+    lr = read_image(reference / "lr" / f"{image}.png")
+    kernel_file = reference / "aniso_kernel.npy"
+    truth = np.load(kernel_file) if image.endswith("aniso") else None
+    configuration = configured(method_class(method), method, {"iterations": str(stops[-1]), "quirks": quirks})
+    task = Task(torch.from_numpy(lr).permute(2, 0, 1)[None].float() / 255, seed=seed)
+    training = training_of(method)(configuration, task)
+    run = TrainingRun(training, task)
+    keep(out / f"{method}.csv", {"image": image, "iteration": 0, "psnr": rgb_psnr(quantise(imresize(lr, SCALE)), hr)})
+    for stop in stops:
+        before, started = run.iteration, time.process_time()
+        run.advance(stop)
+        seconds = (time.process_time() - started) / (stop - before)
+        row: dict[str, Any] = {"image": image, "seed": seed, "quirks": quirks, "iteration": stop}
+        row["seconds_per_iteration"] = round(seconds, 4)
+        if truth is not None and hasattr(training, "kernel"):
+            row["correlation"] = correlation(training.kernel().double().numpy(), truth)
+        if hasattr(training, "restore"):
+            sr = quantise(training.restore()[0].permute(1, 2, 0).double().numpy() * 255)
+            row["psnr"] = rgb_psnr(sr, hr)
+            write_png(out / f"{method}_{image}_{quirks}_seed{seed}_{stop}.png", sr)
+        keep(out / f"{method}.csv", row)
+
+
+def training_of(method: str) -> Callable[[Any, Task], Any]:
+    """Give the training of a method."""
+    from baselines.dualsr import DualSRTraining
+    from baselines.kernelgan import KernelGANTraining
+    from ikebench.ike.release import ReleaseTraining
+
+    if method == "dualsr":
+        return DualSRTraining
+    if method == "kernelgan-zssr":
+        return KernelGANTraining
+    return lambda configuration, task: ReleaseTraining(configuration, task, SCALE)
+
+
+def rgb_psnr(sr: np.ndarray, hr: np.ndarray) -> float:
+    """PSNR on RGB, nothing shaved (protocol ike); HR is cut to the size of the SR."""
+    return score_pair(sr, hr[: sr.shape[0], : sr.shape[1]], SCALE)["psnr_ike"]
+
+
+def keep(path: Path, row: dict[str, Any]) -> None:
+    """Append a row, and show it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = not path.exists()
+    shown = {column: round(value, 3) if isinstance(value, float) else value for column, value in row.items()}
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        if new:
+            writer.writeheader()
+        writer.writerow(shown)
+    print(shown, flush=True)
+
+
+if __name__ == "__main__":
+    main()
