@@ -22,6 +22,9 @@ PAPER_KINDS = ("bilateral", "median", "anisotropic", "random")  # Table 3; what 
 
 METHODS = {
     "bicubic": "baselines.bicubic:Bicubic",
+    "zssr": "baselines.zssr:ZSSR",
+    "zssr-gt": "baselines.zssr:ZSSRGroundTruth",
+    "kernelgan-zssr": "baselines.kernelgan:KernelGANZSSR",
     "dualsr": "baselines.dualsr:DualSR",
     "ike": "ikebench.ike.method:IKE",
 }

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 from torch import Tensor
 
+from baselines.zeroshot.training import chunk_generator, chunk_span
 from degradations.resample import imresize
 
 FloatMap = NDArray[np.floating]
@@ -132,6 +133,56 @@ class CropPairs:
         """Cut the pairs of `span` out of (1, c, h, w): (n, c, large_side, large_side), and as many small ones."""
         large, small = self.large[span], self.small[span]
         return cut_crops(image, large, self.large_side), cut_crops(image, small, self.small_side)
+
+
+class NoisyCrops:
+    """The crop pairs of a training chunk, the small ones with noise.
+
+    In place (quirk `noise-in-place`), the noise of every small crop stays in the image that later crops are cut from.
+    """
+
+    def __init__(self, image: Tensor, pairs: CropPairs, noise: float, seed: int, *, in_place: bool) -> None:
+        """Prepare.
+
+        Args:
+            image: (1, 3, h, w), in any range.
+            pairs: where the crops lie.
+            noise: standard deviation, in the image's range.
+            seed: of the noise.
+            in_place: let it accumulate.
+        """
+        self.image, self.pairs, self.noise, self.seed, self.in_place = image, pairs, noise, seed, in_place
+        self._noisy, self._next_chunk = image.clone(), 0
+
+    def cut(self, chunk: int) -> tuple[Tensor, Tensor]:
+        """Give the large and the noisy small crops of a chunk: (n, 3, c, c), (n, 3, c', c')."""
+        if not self.in_place:
+            large, small = self.pairs.cut(self.image, chunk_span(chunk))
+            return large, small + self._draw_noise(chunk, small.shape)
+        if chunk < self._next_chunk:
+            self._noisy, self._next_chunk = self.image.clone(), 0
+        while self._next_chunk < chunk:  # a resumed training: the noise until here
+            self._cut_in_place(self._next_chunk)
+        return self._cut_in_place(chunk)
+
+    def _cut_in_place(self, chunk: int) -> tuple[Tensor, Tensor]:
+        pairs, span = self.pairs, chunk_span(chunk)
+        side = pairs.small_side
+        noise = self._draw_noise(chunk, torch.Size([len(pairs.small[span]), self.image.shape[1], side, side]))
+        crops = []
+        for large, small, added in zip(pairs.large[span], pairs.small[span], noise, strict=True):
+            large_crop = cut_crops(self._noisy, large[None], pairs.large_side)
+            self._noisy[0, :, small[0] : small[0] + side, small[1] : small[1] + side] += added
+            crops.append((large_crop, cut_crops(self._noisy, small[None], side).clone()))
+        self._next_chunk = chunk + 1
+        large_crops, small_crops = zip(*crops, strict=True)
+        return torch.cat(large_crops), torch.cat(small_crops)
+
+    def _draw_noise(self, chunk: int, shape: torch.Size) -> Tensor:
+        device = self.image.device
+        # Another stream than the training's own noise of the same chunk.
+        generator = chunk_generator(self.seed + 1, chunk, device)
+        return self.noise * torch.randn(shape, generator=generator, device=device)
 
 
 def cut_crops(image: Tensor, corners: Corners, side: int) -> Tensor:

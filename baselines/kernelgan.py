@@ -1,0 +1,178 @@
+"""KernelGAN (Bell-Kligler et al., NeurIPS 2019): the kernel that keeps an image's patches alike across scales."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from baselines.contract import Precision, Restored, Task
+from baselines.zeroshot.conv_stack import xavier_normal
+from baselines.zeroshot.crops import CropPairs, NoisyCrops, crop_side
+from baselines.zeroshot.discriminator import PatchDiscriminator
+from baselines.zeroshot.downscaler import KERNEL_SIDE, LinearDownscaler, filter_valid
+from baselines.zeroshot.losses import BicubicWeight, KernelLoss, bicubic_targets
+from baselines.zeroshot.quirks import chosen_quirks
+from baselines.zeroshot.stages import Stages
+from baselines.zeroshot.training import TrainingRun, adam, chunk_generator, chunk_span, descend, set_learning_rate
+from baselines.zssr import ZSSR
+from degradations.resample import shift_kernel
+
+SCALE = 2  # the kernel is estimated at x2; that of x4 follows from it
+SMALLEST_CROP = 40
+"""px: below, a downscaled crop leaves too few 7x7 patches to judge."""
+
+
+@dataclass(frozen=True)
+class KernelGANZSSR(ZSSR):
+    """ZSSR with the kernel that KernelGAN estimates. `iterations` counts for KernelGAN and for each scale of ZSSR."""
+
+    source: ClassVar[str] = "Bell-Kligler, Shocher, Irani 2019: KernelGAN; ZSSR"
+    known_quirks: ClassVar[tuple[str, ...]] = ("channel-sum", "noise-in-place", "border-taps")
+
+    kernel_crop: int = 64  # release: px of G's input
+    kernel_rate: float = 2e-4  # paper, section 5: Adam, both networks
+    kernel_beta1: float = 0.5  # release: Adam
+    kernel_beta2: float = 0.999  # release: Adam
+    kernel_decay_every: int = 750  # paper, section 5
+    kernel_decay: float = 0.1  # paper, section 5
+    bicubic_threshold: float = 0.4  # release
+    noise: float = 1 / 255  # release: on D's real crops (of the range [0, 1]) and fakes (of [-1, 1])
+    kept_values: int = 40  # release: post-processing
+    cut_share: float = 0.75  # release: of the largest value that is not kept, subtracted from all
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained."""
+        super().__post_init__()
+        least = {"kernel_crop": SMALLEST_CROP, "kernel_decay_every": 1, "kept_values": 1}
+        for name, value in least.items():
+            if getattr(self, name) < value:
+                raise ValueError(f"kernelgan-zssr: {name} must be {value} or more, not {getattr(self, name)}")
+
+    def _restore(self, task: Task, scale: int, precision: Precision) -> Restored:
+        stages = Stages(task, 2 if scale == SCALE else 3)
+        estimated = stages.run(self._estimate).numpy()
+        kernels = {SCALE: estimated}
+        if scale == 4:
+            kernels[4] = analytic_x4(estimated)
+        centred = {step: shift_kernel(kernel, step) for step, kernel in kernels.items()}
+        sr = self.upscale(task, centred, stages, precision)
+        return Restored(sr, kernel=kernels[scale], note=self.note(task, scale))
+
+    def _estimate(self, task: Task) -> Tensor:
+        """Train KernelGAN; gives the x2 kernel (n, n) float64."""
+        training = KernelGANTraining(self, task)
+        TrainingRun(training, task).advance(self.iterations)
+        kernel = training.kernel().double().cpu().numpy()
+        return torch.from_numpy(clean_kernel(kernel, self.kept_values, self.cut_share))
+
+
+class KernelGANTraining:
+    """One image's kernel estimation (see `baselines.zeroshot.training.Training`). Images in [-1, 1]."""
+
+    def __init__(self, kernelgan: KernelGANZSSR, task: Task) -> None:
+        """Build the networks and draw every crop position.
+
+        Raises:
+            ValueError: if the LR image is too small.
+        """
+        self.kernelgan = kernelgan
+        self.iterations, self.seed, self.lr = kernelgan.iterations, task.seed, task.lr * 2 - 1
+        quirks = chosen_quirks("kernelgan-zssr", kernelgan.quirks, kernelgan.known_quirks)
+        self.channel_sum = "channel-sum" in quirks
+        side = crop_side(task.lr, kernelgan.kernel_crop, SCALE, SMALLEST_CROP, "kernelgan-zssr")
+        self.fake_side = (side - KERNEL_SIDE) // SCALE + 1  # of G's output: 26
+        pairs = CropPairs.draw(task.lr, (side, self.fake_side), self.iterations, self.seed, coarser=SCALE)
+        # The noise of real crops is said on the range [0, 1], which is half of this one.
+        noise = 2 * kernelgan.noise
+        self.crops = NoisyCrops(self.lr, pairs, noise, self.seed, in_place="noise-in-place" in quirks)
+        self._build_networks()
+
+    def _build_networks(self) -> None:
+        config, generator = self.kernelgan, torch.Generator().manual_seed(self.seed)
+        self.down = LinearDownscaler(xavier_normal(0.1), generator)  # release
+        self.judge = PatchDiscriminator(generator)
+        self.kernel_loss = KernelLoss(KERNEL_SIDE, SCALE)
+        self.bicubic_weight = BicubicWeight(config.bicubic_threshold)
+        modules = [self.down, self.judge, self.kernel_loss, self.bicubic_weight]
+        self.networks = nn.ModuleList(modules).to(self.lr.device)
+        betas = (config.kernel_beta1, config.kernel_beta2)
+        self.down_adam, self.judge_adam = adam(self.down.parameters(), betas), adam(self.judge.parameters(), betas)
+        self.optimisers = [self.down_adam, self.judge_adam]
+
+    def draw(self, chunk: int) -> dict[str, Tensor]:
+        """Cut the crops, draw the noise and the schedule of one chunk of iterations."""
+        config, device = self.kernelgan, self.lr.device
+        iterations = torch.arange(self.iterations)[chunk_span(chunk)]
+        large, real = self.crops.cut(chunk)
+        fake_noise = torch.randn(real.shape, generator=chunk_generator(self.seed, chunk, device), device=device)
+        rate = config.kernel_rate * config.kernel_decay ** (iterations // config.kernel_decay_every)
+        return {
+            "crop": large[:, None],  # (n, 1, 3, 64, 64)
+            "real": real[:, None],  # (n, 1, 3, 26, 26)
+            "fake_noise": config.noise * fake_noise[:, None],
+            "target": bicubic_targets(large, self.fake_side, channel_sum=self.channel_sum)[:, None],
+            "rate": rate.float().to(device),
+            "iteration": iterations.to(device),
+        }
+
+    def step(self, inputs: dict[str, Tensor]) -> Tensor:
+        """One step of G, then one of the discriminator."""
+        set_learning_rate(inputs["rate"], self.down_adam, self.judge_adam)
+        kernel = self.down.kernel()
+        fake = filter_valid(inputs["crop"], kernel, SCALE)  # (1, 3, 26, 26)
+        bicubic_loss = F.mse_loss(fake, inputs["target"])
+        loss = (
+            (self.judge(fake) - 1).abs().mean()
+            + self.bicubic_weight.weight.clone() * bicubic_loss
+            + self.kernel_loss(kernel, self.bicubic_weight.constraints())
+        )
+        self.bicubic_weight.update(bicubic_loss, inputs["iteration"])
+        descend(loss, self.down_adam)
+
+        scores = self.judge(torch.cat([inputs["real"], fake.detach() + inputs["fake_noise"]]))
+        judge_loss = 0.5 * ((scores[0] - 1).abs().mean() + scores[1].abs().mean())
+        descend(judge_loss, self.judge_adam)
+        return torch.stack([loss, judge_loss]).detach()
+
+    @torch.no_grad()
+    def kernel(self) -> Tensor:
+        """Give the kernel as it is, not cleaned: (13, 13)."""
+        return self.down.kernel()
+
+
+def clean_kernel(kernel: NDArray[np.float64], kept: int, share: float) -> NDArray[np.float64]:
+    """Clean an estimated kernel: cut its small values off, sum to 1, centre (KernelGAN release).
+
+    Args:
+        kernel: (n, n).
+        kept: number of largest values above the cut.
+        share: of the next largest value, subtracted from all before clipping at 0.
+
+    Returns:
+        (m, m), m > n, its centre of mass at `degradations.resample.kernel_centre`.
+    """
+    next_largest = np.sort(kernel, axis=None)[-kept - 1]
+    cut = np.clip(kernel - share * next_largest, 0, None)
+    return shift_kernel(cut / cut.sum(), SCALE)
+
+
+def analytic_x4(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the kernel of two downscalings by 2 in a row (KernelGAN, supplement).
+
+    Args:
+        kernel: (n, n) of x2.
+
+    Returns:
+        (2n - 1, 2n - 1) or so: the 3n - 2 px of the exact kernel without n // 2 px of its border on each side; sum 1.
+    """
+    side = len(kernel)
+    whole = np.zeros((3 * side - 2, 3 * side - 2))
+    for (row, column), value in np.ndenumerate(kernel):
+        whole[2 * row : 2 * row + side, 2 * column : 2 * column + side] += value * kernel
+    border = side // 2
+    cropped = whole[border : len(whole) - border, border : len(whole) - border]
+    return cropped / cropped.sum()
