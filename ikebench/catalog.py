@@ -27,6 +27,7 @@ METHODS = {
     "kernelgan-zssr": "baselines.kernelgan:KernelGANZSSR",
     "dualsr": "baselines.dualsr:DualSR",
     "ike": "ikebench.ike.method:IKE",
+    "ike-release": "ikebench.ike.release:IKERelease",
 }
 METHOD_ENTRY_POINTS = "ikebench.methods"
 

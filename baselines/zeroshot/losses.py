@@ -110,9 +110,14 @@ def smoothness_mask(image: Tensor) -> Tensor:
 
     No gradient flows through it.
     """
-    padded = F.pad(image.detach(), [1, 1, 1, 1])  # (n, c, h+2, w+2)
+    return 1 - sobel_magnitude(image.detach()).clamp(0, 1)
+
+
+def sobel_magnitude(image: Tensor) -> Tensor:
+    """Length of the gradient by the 3x3 Sobel (+-1, +-2), zero-padded: (n, c, h, w) -> the same shape."""
+    padded = F.pad(image, [1, 1, 1, 1])  # (n, c, h+2, w+2)
     across_y = padded[..., :-2, :] + 2 * padded[..., 1:-1, :] + padded[..., 2:, :]
     across_x = padded[..., :-2] + 2 * padded[..., 1:-1] + padded[..., 2:]
     along_x = across_y[..., 2:] - across_y[..., :-2]
     along_y = across_x[..., 2:, :] - across_x[..., :-2, :]
-    return 1 - torch.hypot(along_x, along_y).clamp(0, 1)
+    return torch.hypot(along_x, along_y)

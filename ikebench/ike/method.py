@@ -13,6 +13,7 @@ from baselines.resample import Grid, Resize
 from baselines.zeroshot.conv_stack import ConvStack, xavier_normal
 from baselines.zeroshot.crops import CropPairs, crop_note, crop_side
 from baselines.zeroshot.discriminator import PatchDiscriminator
+from baselines.zeroshot.losses import smoothness_mask
 from baselines.zeroshot.training import (
     TrainingRun,
     adam,
@@ -25,6 +26,7 @@ from baselines.zeroshot.training import (
 from ikebench.ike import losses
 from ikebench.ike.network import (
     Activation,
+    Coupling,
     DenseShape,
     IKENet,
     channels_to_colours,
@@ -101,9 +103,13 @@ class IKE:
         return [self._restore(task, scale, precision) for task in tasks]
 
     def _restore(self, task: Task, scale: int, precision: Precision) -> Restored:
-        training = IKETraining(self, task, scale, precision)
+        training = self.training(task, scale, precision)
         TrainingRun(training, task).advance(self.iterations)
         return Restored(training.restore(), note=crop_note(training.crop, self.crop))
+
+    def training(self, task: Task, scale: int, precision: Precision) -> "IKETraining":
+        """Build one image's training."""
+        return IKETraining(self, task, scale, precision)
 
 
 class Crop(NamedTuple):
@@ -117,6 +123,8 @@ class Crop(NamedTuple):
 
 class IKETraining:
     """One image's training (see `baselines.zeroshot.training.Training`)."""
+
+    inverse = staticmethod(Coupling.inverse)
 
     def __init__(self, ike: IKE, task: Task, scale: int, precision: Precision = "fp32") -> None:
         """Build the networks and draw every crop position.
@@ -149,7 +157,7 @@ class IKETraining:
     def _build_optimisers(self) -> None:
         betas = (self.ike.beta1, self.ike.beta2)
         self.flow_adam, self.u_adam, self.pd1_adam, self.pd2_adam = (
-            adam(network.parameters(), betas) for network in self.networks
+            adam(network.parameters(), betas) for network in (self.flow, self.u, self.pd1, self.pd2)
         )
         self.optimisers = [self.flow_adam, self.u_adam, self.pd1_adam, self.pd2_adam]
 
@@ -181,47 +189,67 @@ class IKETraining:
     def _encoding_phase(self, crop: Crop, inputs: dict[str, Tensor]) -> list[Tensor]:
         """Equation (6), then PD1."""
         ike, pd1 = self.ike, self.pd1
-        if not (ike.lambda_forward or ike.lambda_energy):
-            return []
         couplings = self.flow.couplings()
         llr = self._downscaled(encode(crop.residual, couplings), crop)  # (3, 1, c/s, c/s)
-        fake = llr.transpose(0, 1)  # (1, 3, c/s, c/s)
-        terms = []
-        if ike.lambda_forward:
-            terms.append(ike.lambda_forward * losses.gan_loss(self._wide(pd1, fake), losses.REAL))
-        if ike.lambda_energy:
-            terms.append(inputs["energy"] * losses.energy_loss(llr, crop.down, ike.energy_window))
+        terms = self._forward_terms(llr, crop, inputs)
+        if not terms:
+            return []
         loss = torch.stack(terms).sum()
         descend(loss, self.flow_adam)
         if not ike.lambda_forward:
             return [loss]
 
+        fake = llr.transpose(0, 1)  # (1, 3, c/s, c/s)
         scores = self._wide(pd1, torch.cat([inputs["real"], fake.detach() + inputs["fake_noise"]]))
         pd1_loss = losses.discriminator_loss(scores[0], scores[1])
         descend(pd1_loss, self.pd1_adam)
         return [loss, pd1_loss]
 
+    def _forward_terms(self, llr: Tensor, crop: Crop, inputs: dict[str, Tensor]) -> list[Tensor]:
+        """Equation (6), term by term; llr (3, 1, c/s, c/s)."""
+        ike, terms = self.ike, []
+        if ike.lambda_forward:
+            scores = self._wide(self.pd1, llr.transpose(0, 1))
+            terms.append(ike.lambda_forward * losses.gan_loss(scores, losses.REAL))
+        if ike.lambda_energy:
+            terms.append(inputs["energy"] * losses.energy_loss(llr, crop.down, ike.energy_window))
+        return terms
+
     def _decoding_phase(self, crop: Crop, inputs: dict[str, Tensor]) -> list[Tensor]:
         """Equation (7), then PD2."""
         ike, pd2 = self.ike, self.pd2
         sr = self._super_resolve(crop, self.z_up)  # (3, 1, s c, s c)
-        image = sr.transpose(0, 1)  # (1, 3, s c, s c)
-        terms = []
-        if ike.lambda_backward:
-            terms.append(ike.lambda_backward * losses.gan_loss(self._wide(pd2, image), losses.REAL))
-        if ike.lambda_tv:
-            terms.append(ike.lambda_tv * losses.total_variation(sr))
-        if ike.lambda_interpolation:
-            terms.append(ike.lambda_interpolation * losses.interpolation_loss(sr, crop.up))
+        terms = self._backward_terms(sr, crop, inputs)
         loss = torch.stack(terms).sum()
         descend(loss, self.flow_adam, self.u_adam)
         if not ike.lambda_backward:
             return [loss]
 
-        scores = self._wide(pd2, torch.cat([inputs["crop"], _tiles(image.detach(), self.scale)]))
+        image = sr.detach().transpose(0, 1)  # (1, 3, s c, s c)
+        scores = self._wide(pd2, torch.cat([inputs["crop"], _tiles(image, self.scale)]))
         pd2_loss = losses.discriminator_loss(scores[0], scores[1:])
         descend(pd2_loss, self.pd2_adam)
         return [loss, pd2_loss]
+
+    def _backward_terms(self, sr: Tensor, crop: Crop, inputs: dict[str, Tensor]) -> list[Tensor]:
+        """Equation (7), term by term; sr (3, 1, s c, s c)."""
+        ike, terms = self.ike, []
+        if ike.lambda_backward:
+            scores = self._wide(self.pd2, sr.transpose(0, 1))
+            terms.append(ike.lambda_backward * losses.gan_loss(scores, losses.REAL))
+        if ike.lambda_tv:
+            terms.append(ike.lambda_tv * self._total_variation(sr))
+        if ike.lambda_interpolation:
+            loss = losses.interpolation_loss(sr, crop.up, self._mask(crop.up))
+            terms.append(ike.lambda_interpolation * loss)
+        return terms
+
+    def _total_variation(self, sr: Tensor) -> Tensor:
+        return losses.total_variation(sr)
+
+    def _mask(self, bicubic: Tensor) -> Tensor:
+        """f_mask of equation (4), on the image mapped to [0, 1] (as DualSR)."""
+        return smoothness_mask((bicubic + 1) / 2)
 
     def _super_resolve(self, crop: Crop, z_up: Resize, *, in_tiles: bool = False) -> Tensor:
         """E, U and D: (3, 1, s h, s w). No gradient flows through E: Z is given to U as data (release)."""
@@ -230,7 +258,8 @@ class IKETraining:
             z = encode(crop.residual, couplings)[:, 1:]  # (3, s^2-1, h/s, w/s)
         z_large = colours_to_channels(z_up(z))
         z_large = self.u.tiled(z_large, self._wide) if in_tiles else self._wide(self.u, z_large)
-        detail = decode(torch.cat([crop.residual, channels_to_colours(z_large)], dim=1), couplings)
+        encoded = torch.cat([crop.residual, channels_to_colours(z_large)], dim=1)
+        detail = decode(encoded, couplings, self.inverse)
         return detail + crop.up if self.ike.bicubic_residual else detail
 
     def _wide(self, network: nn.Module, image: Tensor) -> Tensor:

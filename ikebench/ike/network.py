@@ -100,6 +100,15 @@ class Coupling:
         x_a = y_a - self.phi(x_b)
         return torch.cat([x_a, x_b, y_res], dim=1)
 
+    def released_reverse(self, y: Tensor) -> Tensor:
+        """Decode as the IKE release does, with rho still inside y_a when sigma is taken of it: not the inverse."""
+        y_a, y_b, y_res = self.split(y)
+        x_b = y_b - self.sigma(y_a)
+        x_a = y_a - self.phi(x_b)
+        if self.rho:
+            x_a = x_a - self.rho(y_res)
+        return torch.cat([x_a, x_b, y_res], dim=1)
+
 
 class CouplingBlock(nn.Module):
     """The dense blocks of one coupling."""
@@ -149,11 +158,15 @@ def encode(x: Tensor, stages: Sequence[Sequence[Coupling]]) -> Tensor:
     return x
 
 
-def decode(y: Tensor, stages: Sequence[Sequence[Coupling]]) -> Tensor:
-    """Decode (n, s^2, h, w) -> (n, 1, s h, s w): the inverse of `encode`."""
+def decode(
+    y: Tensor,
+    stages: Sequence[Sequence[Coupling]],
+    inverse: Callable[[Coupling, Tensor], Tensor] = Coupling.inverse,
+) -> Tensor:
+    """Decode (n, s^2, h, w) -> (n, 1, s h, s w): the inverse of `encode`, if `inverse` is that of a coupling."""
     for couplings in reversed(stages):
         for coupling in reversed(couplings):
-            y = coupling.inverse(y)
+            y = inverse(coupling, y)
         y = depth_to_space(y)
     return y
 
