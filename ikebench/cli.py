@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ Command = Callable[..., Any]
 
 INTERRUPTED = 130
 KIND_HELP = "Degradations between commas (`ikebench list kinds`); `all` = the paper's four."
+TRAIN_SET_HELP = (
+    "Change a hyperparameter: edsr-baseline.batch=4; also patch, learning_rate, halve_at, beta1, beta2, blocks, width."
+)
 SET_HELP = "Change a parameter; `ikebench list methods NAME` and `list kinds NAME` show them."
 
 
@@ -74,9 +78,9 @@ def workers_option(command: Command) -> Command:
     )(command)
 
 
-def set_option(command: Command) -> Command:
+def set_option(command: Command, text: str = SET_HELP) -> Command:
     """Add --set."""
-    return click.option("--set", "settings", multiple=True, metavar="NAME.PARAMETER=VALUE", help=SET_HELP)(command)
+    return click.option("--set", "settings", multiple=True, metavar="NAME.PARAMETER=VALUE", help=text)(command)
 
 
 def scales_type(_: click.Context, __: click.Parameter, value: str | None) -> list[int] | None:
@@ -194,7 +198,7 @@ def run(**options: Any) -> int:  # noqa: ANN401
     default=None,
     help="Of training; the learning rate is halved after two thirds of them.  [default: the release's 300000]",
 )
-@set_option
+@partial(set_option, text=TRAIN_SET_HELP)
 @click.option(
     "--seed", type=click.IntRange(min=0, max=2**63 - 1), default=0, show_default=True, help="Of the training."
 )

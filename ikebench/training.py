@@ -48,6 +48,33 @@ class TrainOptions:
     restart: bool = False
 
 
+class Validation:
+    """PSNR on images that were not trained on, against bicubic; both NaN without images."""
+
+    def __init__(self, pairs: Sequence[Pair], scale: int, halo: int, device: torch.device) -> None:
+        """Take LR and HR of each image; `halo` is how far the network looks, in LR px."""
+        self.pairs, self.scale, self.halo, self.device = pairs, scale, halo, device
+        self.bicubic = self._mean([self._score(quantise(imresize(lr, scale)), hr) for lr, hr in pairs])
+
+    def __call__(self, network: torch.nn.Module) -> float:
+        """Give the mean PSNR in dB of the 8-bit SR images, made in fp32."""
+        return self._mean([self._score(self._restore(network, lr), hr) for lr, hr in self.pairs])
+
+    @torch.no_grad()
+    def _restore(self, network: torch.nn.Module, lr: Pixels) -> Pixels:
+        image = torch.from_numpy(lr).to(self.device).permute(2, 0, 1)[None].float() / 255  # (1, 3, h, w)
+        sr = tiled(network, image, TILE, self.halo, self.scale)
+        return quantise(255 * sr[0].permute(1, 2, 0).double().cpu().numpy())
+
+    def _score(self, sr: Pixels, hr: Pixels) -> float:
+        border = PROTOCOLS[PROTOCOL].border(self.scale)
+        return psnr(shave(luma(sr), border), shave(luma(hr), border))
+
+    @staticmethod
+    def _mean(values: Sequence[float]) -> float:
+        return sum(values) / len(values) if values else float("nan")
+
+
 def configured_recipe(options: TrainOptions) -> EDSRBaselineRecipe:
     """Build the hyperparameters that the options ask for.
 
@@ -125,9 +152,9 @@ def _find(options: TrainOptions, say: Say) -> tuple[ImageSet, ImageSet]:
 
 
 def _settings(options: TrainOptions, recipe: EDSRBaselineRecipe, images: ImageSet, validation: ImageSet) -> Row:
-    """Name what decides the weights and the log, as JSON gives it back."""
+    """Name what decides the weights and what the log means, as JSON gives it back."""
     settings = {"network": options.network, "version": recipe.version, "scale": options.scale, "seed": options.seed}
-    settings |= asdict(recipe) | {"precision": options.precision, "checkpoint_every": options.checkpoint_every}
+    settings |= asdict(recipe) | {"precision": options.precision}
     settings |= {"images": images.sha256, "validation_images": validation.sha256}
     return json.loads(json.dumps(settings))
 
@@ -144,7 +171,7 @@ def _read(option: str, images: ImageSet, scale: int, smallest: int, say: Say) ->
     return pairs
 
 
-def _fit(training: SupervisedTraining, record: Record, validation: "Validation", every: int) -> None:
+def _fit(training: SupervisedTraining, record: Record, validation: Validation, every: int) -> None:
     """Train with a progress line."""
     start, total = training.iteration, training.recipe.iterations
     with Progress(total, total - start, "iterations") as progress:
@@ -157,33 +184,6 @@ def _fit(training: SupervisedTraining, record: Record, validation: "Validation",
             fit(training, record, validation, every, show)
         except FloatingPointError as error:
             raise UserError(f"{error}: lower the learning rate (--set NAME.learning_rate=)") from error
-
-
-class Validation:
-    """PSNR on images that were not trained on, against bicubic; both NaN without images."""
-
-    def __init__(self, pairs: Sequence[Pair], scale: int, halo: int, device: torch.device) -> None:
-        """Take LR and HR of each image; `halo` is how far the network looks, in LR px."""
-        self.pairs, self.scale, self.halo, self.device = pairs, scale, halo, device
-        self.bicubic = self._mean([self._score(quantise(imresize(lr, scale)), hr) for lr, hr in pairs])
-
-    def __call__(self, network: torch.nn.Module) -> float:
-        """Give the mean PSNR in dB of the 8-bit SR images, made in fp32."""
-        return self._mean([self._score(self._restore(network, lr), hr) for lr, hr in self.pairs])
-
-    @torch.no_grad()
-    def _restore(self, network: torch.nn.Module, lr: Pixels) -> Pixels:
-        image = torch.from_numpy(lr).to(self.device).permute(2, 0, 1)[None].float() / 255  # (1, 3, h, w)
-        sr = tiled(network, image, TILE, self.halo, self.scale)
-        return quantise(255 * sr[0].permute(1, 2, 0).double().cpu().numpy())
-
-    def _score(self, sr: Pixels, hr: Pixels) -> float:
-        border = PROTOCOLS[PROTOCOL].border(self.scale)
-        return psnr(shave(luma(sr), border), shave(luma(hr), border))
-
-    @staticmethod
-    def _mean(values: Sequence[float]) -> float:
-        return sum(values) / len(values) if values else float("nan")
 
 
 def fit(

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -190,6 +191,7 @@ def test_what_is_there_is_not_overwritten(ikebench, photos, monkeypatch, tmp_pat
     before = weights.read_bytes()
     outcome = ikebench(*command)
     assert outcome.code == 0 and "already" in outcome.err
+    assert ikebench(*command, "--checkpoint-every", 7).code == 0  # decides no weight
     outcome = ikebench(*command, "--seed", 1)
     assert outcome.code == 2 and "other settings (seed)" in outcome.err and "--restart" in outcome.err
     assert weights.read_bytes() == before
@@ -201,7 +203,8 @@ def test_what_is_there_is_not_overwritten(ikebench, photos, monkeypatch, tmp_pat
     assert "is not from `ikebench train`" in ikebench(*command).err
 
 
-def test_interrupted_it_goes_on_to_the_same_weights(ikebench, photos, tmp_path):
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_interrupted_it_goes_on_to_the_same_weights(ikebench, photos, tmp_path, how):
     command = ["train", "edsr-baseline", "--hr", photos, *QUICK, "--iterations", 400]
     assert ikebench(*command, "--workspace", "whole").code == 0
     process = subprocess.Popen(
@@ -214,9 +217,10 @@ def test_interrupted_it_goes_on_to_the_same_weights(ikebench, photos, tmp_path):
     checkpoint = Path("bench/weights/edsr-baseline_x2.checkpoint")
     while not checkpoint.exists() and process.poll() is None:
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(how)
     _, error = process.communicate(timeout=60)
-    assert process.returncode == 130 and "interrupted" in error and "Traceback" not in error
+    assert "Traceback" not in error
+    assert (process.returncode, "interrupted" in error) == ((130, True) if how == signal.SIGINT else (-how, False))
     assert ikebench(*command, "--seed", 1).code == 2
     outcome = ikebench(*command)
     assert outcome.code == 0 and "going on after iteration" in outcome.err
@@ -253,6 +257,11 @@ def test_wrong_input_is_one_line(ikebench, arguments, line):
     outcome = ikebench("train", *arguments)
     assert outcome.code == 2 and line in outcome.err and outcome.err.count("\n") <= 2
     assert not Path("bench").exists()
+
+
+def test_help_names_every_hyperparameter(ikebench):
+    text = ikebench("train", "--help").out
+    assert all(field.name in text for field in fields(EDSRBaselineRecipe))
 
 
 def test_in_div2ks_folder_the_training_images_are_taken(ikebench, photos, tmp_path):
