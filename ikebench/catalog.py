@@ -29,6 +29,8 @@ METHODS = {
     "ike": "ikebench.ike.method:IKE",
     "ike-release": "ikebench.ike.release:IKERelease",
 }
+TRAINABLE = {"edsr-baseline": "baselines.supervised_training:EDSRBaselineRecipe"}
+"""Networks that `ikebench train` can train: name -> how, a frozen dataclass with that one's fields and methods."""
 METHOD_ENTRY_POINTS = "ikebench.methods"
 
 METHOD_ATTRIBUTES = ("version", "scales", "source", "supervision", "paper_iterations")  # baselines.contract.Method
@@ -67,6 +69,15 @@ def method_class(name: str) -> Any:  # noqa: ANN401 (a class that follows baseli
         lacking = f"lacks {', '.join(missing)}" if missing else "is not a dataclass"
         raise UserError(f"method {name} {lacking}: see baselines/contract.py")
     return cls
+
+
+def recipe_class(name: str) -> Any:  # noqa: ANN401 (a class as `baselines.supervised_training` has it)
+    """Import how a network is trained.
+
+    Raises:
+        UserError: for an unknown name.
+    """
+    return _load("network", name, TRAINABLE)
 
 
 def check_names(what: str, names: Sequence[str], known: Mapping[str, Any]) -> None:

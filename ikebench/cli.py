@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ Command = Callable[..., Any]
 
 INTERRUPTED = 130
 KIND_HELP = "Degradations between commas (`ikebench list kinds`); `all` = the paper's four."
+TRAIN_SET_HELP = (
+    "Change a hyperparameter: edsr-baseline.batch=4; also patch, learning_rate, halve_at, beta1, beta2, blocks, width."
+)
 SET_HELP = "Change a parameter; `ikebench list methods NAME` and `list kinds NAME` show them."
 
 
@@ -74,9 +78,9 @@ def workers_option(command: Command) -> Command:
     )(command)
 
 
-def set_option(command: Command) -> Command:
+def set_option(command: Command, text: str = SET_HELP) -> Command:
     """Add --set."""
-    return click.option("--set", "settings", multiple=True, metavar="NAME.PARAMETER=VALUE", help=SET_HELP)(command)
+    return click.option("--set", "settings", multiple=True, metavar="NAME.PARAMETER=VALUE", help=text)(command)
 
 
 def scales_type(_: click.Context, __: click.Parameter, value: str | None) -> list[int] | None:
@@ -174,6 +178,56 @@ def run(**options: Any) -> int:  # noqa: ANN401
     kinds = None if kind is None else expand_kinds(kind)
     workspace = Workspace(options.pop("workspace"))
     return steps.run(workspace, steps.RunOptions(methods, kinds=kinds, overrides=overrides, **options))
+
+
+@main.command()
+@click.argument("network")
+@click.option(
+    "--hr",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A folder of images to train on (DIV2K's own folder: its training images).",
+)
+@click.option(
+    "--validate", type=click.Path(path_type=Path), default=None, help="A folder of images to measure PSNR on."
+)
+@click.option("--scale", type=int, default=2, show_default=True, help="How many times larger images are to become.")
+@click.option(
+    "--iterations",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Of training; the learning rate is halved after two thirds of them.  [default: the release's 300000]",
+)
+@partial(set_option, text=TRAIN_SET_HELP)
+@click.option(
+    "--seed", type=click.IntRange(min=0, max=2**63 - 1), default=0, show_default=True, help="Of the training."
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option(
+    "--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True, help="Of the network."
+)
+@click.option(
+    "--checkpoint-every",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    help="Save, and measure PSNR, so often, in iterations.",
+)
+@click.option("--restart", is_flag=True, help="Train anew, and replace what another training left.")
+@workspace_option
+def train(**options: Any) -> int:  # noqa: ANN401
+    """Train NETWORK (edsr-baseline) on bicubic pairs, for those without downloaded weights.
+
+    Every image of --hr is shrunk with MATLAB's bicubic, and the network learns to undo it, as EDSR was trained. Writes
+    <network>_x<scale>.pt, and beside it how it was made (.json) and the log (.csv), into the workspace's weights/ or
+    $IKEBENCH_WEIGHTS. Ctrl-C saves; the same command goes on. Full training takes hours on a GPU and weeks on a CPU.
+    """
+    from ikebench import steps
+    from ikebench.store import Workspace
+    from ikebench.training import TrainOptions
+
+    workspace, overrides = Workspace(options.pop("workspace")), parse_overrides(options.pop("settings"))
+    return steps.train(workspace, TrainOptions(overrides=overrides, **options))
 
 
 @main.command()

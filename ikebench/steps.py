@@ -8,10 +8,11 @@ from pathlib import Path
 
 import click
 import pandas as pd
+import torch
 
 import reports
 from baselines.contract import Precision
-from ikebench import datasets, demo_photos, jobs, runner, scorer
+from ikebench import datasets, demo_photos, jobs, runner, scorer, training
 from ikebench.catalog import PAPER_KINDS, Overrides
 from ikebench.errors import UserError
 from ikebench.hr_sources import HRSource, by_stem, check_name, find_hr
@@ -117,6 +118,13 @@ def run(workspace: Workspace, options: RunOptions) -> int:
             _say(f"{len(pending.failed)} of the failures are from earlier runs: --retry-failed runs them again")
         scored = _score_and_report(workspace, runs, described, options.workers)
     return FAILED if failed or pending.refused else scored
+
+
+def train(workspace: Workspace, options: training.TrainOptions) -> int:
+    """HR -> weights of a network; exit code 1 if images are refused, 2 if none is left."""
+    device = torch.device(_devices(options.device)[0])
+    described = provenance("train", asdict(options))
+    return OK if training.train(workspace.weights_folder, options, device, described, _say) else FAILED
 
 
 def score(workspace: Workspace, workers: int | None) -> int:
@@ -255,8 +263,6 @@ def _describe(workspace: Workspace, command: str, flags: Row) -> Row:
 
 def _devices(wanted: str) -> tuple[str, ...]:
     """Give the torch devices to use: one per worker."""
-    import torch
-
     gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
     choices = {"cpu": ["cpu"], "cuda": gpus, "auto": gpus or ["cpu"]} | {gpu: [gpu] for gpu in gpus}
     if not choices.get(wanted):

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -116,6 +117,12 @@ class Workspace:
     def report_folder(self) -> Path:
         """Tables and figures."""
         return self.root / "report"
+
+    @property
+    def weights_folder(self) -> Path:
+        """Weights of supervised methods; $IKEBENCH_WEIGHTS, so that workspaces can share them."""
+        named = os.environ.get("IKEBENCH_WEIGHTS")
+        return Path(named) if named else self.root / "weights"
 
     @contextmanager
     def locked(self) -> Iterator[None]:

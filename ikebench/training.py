@@ -1,0 +1,268 @@
+"""Training a network on bicubic pairs, for those without downloaded weights: `ikebench train`."""
+
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from baselines.contract import Precision
+from baselines.supervised_training import EDSRBaselineRecipe, PairSampler, SupervisedTraining
+from baselines.tiling import tiled
+from degradations.resample import imresize, quantise
+from ikebench.catalog import Overrides, configured, recipe_class
+from ikebench.errors import UserError
+from ikebench.metrics import PROTOCOLS, luma, psnr, shave
+from ikebench.progress import Progress
+from ikebench.store import Row, Workspace
+from ikebench.training_files import LOG_COLUMNS, Record
+from ikebench.training_images import ImageSet, Pair, Pixels, find_images, hold_out, read_pairs
+
+PROTOCOL = "dualsr"  # of the validation: luma, s px shaved, as papers report Set5
+TILE = 256  # LR px a side, of validation images on the device
+SMALLEST_VALIDATION = 16  # LR px a side
+SHOW_EVERY = 1.0  # seconds between two looks at the loss, each of which waits for the device
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """The options of `train`."""
+
+    network: str
+    hr: Path
+    validate: Path | None = None
+    scale: int = 2
+    overrides: Overrides = field(default_factory=dict)
+    iterations: int | None = None
+    seed: int = 0
+    device: str = "auto"
+    precision: Precision = "fp32"
+    checkpoint_every: int = 1000
+    restart: bool = False
+
+
+class Validation:
+    """PSNR on images that were not trained on, against bicubic; both NaN without images."""
+
+    def __init__(self, pairs: Sequence[Pair], scale: int, halo: int, device: torch.device) -> None:
+        """Take LR and HR of each image; `halo` is how far the network looks, in LR px."""
+        self.pairs, self.scale, self.halo, self.device = pairs, scale, halo, device
+        self.bicubic = self._mean([self._score(quantise(imresize(lr, scale)), hr) for lr, hr in pairs])
+
+    def __call__(self, network: torch.nn.Module) -> float:
+        """Give the mean PSNR in dB of the 8-bit SR images, made in fp32."""
+        return self._mean([self._score(self._restore(network, lr), hr) for lr, hr in self.pairs])
+
+    @torch.no_grad()
+    def _restore(self, network: torch.nn.Module, lr: Pixels) -> Pixels:
+        image = torch.from_numpy(lr).to(self.device).permute(2, 0, 1)[None].float() / 255  # (1, 3, h, w)
+        sr = tiled(network, image, TILE, self.halo, self.scale)
+        return quantise(255 * sr[0].permute(1, 2, 0).double().cpu().numpy())
+
+    def _score(self, sr: Pixels, hr: Pixels) -> float:
+        border = PROTOCOLS[PROTOCOL].border(self.scale)
+        return psnr(shave(luma(sr), border), shave(luma(hr), border))
+
+    @staticmethod
+    def _mean(values: Sequence[float]) -> float:
+        return sum(values) / len(values) if values else float("nan")
+
+
+def configured_recipe(options: TrainOptions) -> EDSRBaselineRecipe:
+    """Build the hyperparameters that the options ask for.
+
+    Raises:
+        UserError: for an unknown network, parameter or scale.
+    """
+    name, values = options.network, dict(options.overrides.get(options.network, {}))
+    cls = recipe_class(name)
+    stray = next((other for other in options.overrides if other != name), None)
+    if stray is not None:
+        raise UserError(f"--set {stray}.…: the network that is trained is {name}")
+    if options.scale not in cls.scales:
+        raise UserError(f"--scale {options.scale}: {name} can be trained for {', '.join(map(str, cls.scales))}")
+    if options.iterations is not None:
+        if "iterations" in values:
+            raise UserError(f"--iterations and --set {name}.iterations: give one of them")
+        values["iterations"] = str(options.iterations)
+    return configured(cls, name, values)
+
+
+def train(folder: Path, options: TrainOptions, device: torch.device, described: Row, say: Say) -> bool:
+    """Train a network, or go on with its training, and write its weights into a folder.
+
+    Args:
+        folder: the weights folder.
+        options: what to train, on what.
+        device: where.
+        described: provenance, kept beside the weights.
+        say: called with each line for the user.
+
+    Returns:
+        Whether every image could be used.
+
+    Raises:
+        UserError: for wrong options, no usable image, or another training's files in the way.
+        KeyboardInterrupt: after Ctrl-C, once the state is saved.
+    """
+    recipe = configured_recipe(options)
+    images, validation_images = _find(options, say)
+    settings = _settings(options, recipe, images, validation_images)
+    record = Record(folder, f"{options.network}_x{options.scale}", settings)
+    with Workspace(folder).locked():  # the workspace itself stays free during a long training
+        if options.restart:
+            record.restart()
+        state = record.load(device)
+        if state is None and not options.restart and record.finished():
+            say(f"{record.path('.pt')} has been trained with these settings already")
+            return True
+        pairs = _read("--hr", images, options.scale, recipe.patch, say)
+        held_out = _read("--validate", validation_images, options.scale, SMALLEST_VALIDATION, say)
+        sampler = PairSampler(pairs, recipe.patch, options.scale, device)
+        del pairs  # the sampler has its own copy
+        training = SupervisedTraining(recipe, sampler, options.seed, options.precision)
+        if state is not None:
+            training.resume(state)
+            say(f"going on after iteration {training.iteration}")
+        _fit(training, record, Validation(held_out, options.scale, recipe.halo, device), options.checkpoint_every)
+        record.finish(training.weights(), {"protocol": PROTOCOL} | described)
+    say(f"{record.name}: {recipe.iterations} iterations; {last_result(record)} -> {record.path('.pt')}")
+    return not (images.refused or validation_images.refused)
+
+
+def _find(options: TrainOptions, say: Say) -> tuple[ImageSet, ImageSet]:
+    """List the images to train on and those to validate with; no image is both."""
+    images = find_images("--hr", options.hr)
+    if options.validate is None:
+        say("no --validate FOLDER: the log will have no PSNR")
+        return images, ImageSet()
+    validation = find_images("--validate", options.validate)
+    for image in hold_out(images, validation):
+        say(f"{image} is among the --validate images: not trained on")
+    if not images.files:
+        raise UserError(f"--hr {options.hr}: no image is left to train on")
+    return images, validation
+
+
+def _settings(options: TrainOptions, recipe: EDSRBaselineRecipe, images: ImageSet, validation: ImageSet) -> Row:
+    """Name what decides the weights and what the log means, as JSON gives it back."""
+    settings = {"network": options.network, "version": recipe.version, "scale": options.scale, "seed": options.seed}
+    settings |= asdict(recipe) | {"precision": options.precision}
+    settings |= {"images": images.sha256, "validation_images": validation.sha256}
+    return json.loads(json.dumps(settings))
+
+
+def _read(option: str, images: ImageSet, scale: int, smallest: int, say: Say) -> list[Pair]:
+    """Read the images, tell what is refused, and insist that something is left of what there was."""
+    given = len(images.files)
+    with Progress(given, given, f"{option} images") as progress:
+        pairs = read_pairs(images, scale, smallest, progress.advance)
+    for image, reason in images.refused.items():
+        say(f"refused {image}: {reason}")
+    if given and not pairs:
+        raise UserError(f"{option}: no image that can be used")
+    return pairs
+
+
+def _fit(training: SupervisedTraining, record: Record, validation: Validation, every: int) -> None:
+    """Train with a progress line."""
+    start, total = training.iteration, training.recipe.iterations
+    with Progress(total, total - start, "iterations") as progress:
+
+        def show(text: str) -> None:
+            progress.finished = training.iteration
+            progress.show(training.iteration - start, text)
+
+        try:
+            fit(training, record, validation, every, show)
+        except FloatingPointError as error:
+            raise UserError(f"{error}: lower the learning rate (--set NAME.learning_rate=)") from error
+
+
+def fit(
+    training: SupervisedTraining, record: Record, validation: Validation, every: int, show: Callable[[str], None]
+) -> None:
+    """Train to the end; every `every` iterations, at the end and on Ctrl-C, save.
+
+    Args:
+        training: new, or resumed from the record's checkpoint.
+        record: where to save.
+        validation: logged when saving, but not on Ctrl-C.
+        every: iterations between two saves, counted from 0, so that a resumed training keeps to them.
+        show: called now and then with a line on how it goes.
+
+    Raises:
+        KeyboardInterrupt: after Ctrl-C, once the state is saved.
+        FloatingPointError: if training diverges.
+    """
+    total = training.recipe.iterations
+    with _interrupt_deferred() as interrupted:
+        watch = _watch(training, record, show, interrupted)
+        while training.iteration < total and not interrupted():
+            until = min(training.iteration - training.iteration % every + every, total)
+            started = time.perf_counter()
+            training.advance(until, watch)
+            record.seconds += time.perf_counter() - started
+            if training.iteration == until:
+                record.log.append(_log_row(training, record, validation))
+            record.save(training.state())
+        if interrupted():
+            raise KeyboardInterrupt
+
+
+def last_result(record: Record) -> str:
+    """Tell the last PSNR, where one is measured."""
+    if not record.log or record.log[-1]["psnr"] is None:
+        return "PSNR not measured"
+    last = record.log[-1]
+    return f"PSNR {last['psnr']:.2f} dB after {last['iteration']} (bicubic {last['psnr_bicubic']:.2f})"
+
+
+def _log_row(training: SupervisedTraining, record: Record, validation: Validation) -> Row:
+    scores = (validation(training.network), validation.bicubic) if validation.pairs else (None, None)
+    return dict(
+        zip(LOG_COLUMNS, (training.iteration, training.take_loss(), *scores, round(record.seconds, 1)), strict=True)
+    )
+
+
+def _watch(
+    training: SupervisedTraining, record: Record, show: Callable[[str], None], interrupted: Callable[[], bool]
+) -> Callable[[], bool]:
+    """Give what looks on after every iteration: it shows the loss now and then, and says when to stop."""
+    last = time.monotonic()
+
+    def watch() -> bool:
+        nonlocal last
+        if time.monotonic() - last >= SHOW_EVERY:
+            last = time.monotonic()
+            show(f"loss {float(training.loss):.2f}, {last_result(record)}")
+        return interrupted()
+
+    return watch
+
+
+@contextmanager
+def _interrupt_deferred() -> Iterator[Callable[[], bool]]:
+    """Hold back the first Ctrl-C, so that no iteration is cut in two; gives what tells whether it came.
+
+    The second one interrupts at once.
+    """
+    came = False
+
+    def note(*_: Any) -> None:  # noqa: ANN401 (signal number and frame)
+        nonlocal came
+        came = True
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: came
+    finally:
+        signal.signal(signal.SIGINT, before)
