@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from ikebench.errors import UserError
 from ikebench.image_files import write_atomic
 
 Row = dict[str, Any]
+
+WEIGHTS_VARIABLE = "IKEBENCH_WEIGHTS"
 
 RETRY = "retry"
 """In a row file: the failure is none of the method's, so the job runs again without being asked to."""
@@ -96,6 +99,17 @@ class Workspace:
     def data_table(self) -> Path:
         """One row per LR image."""
         return self.root / "data.parquet"
+
+    @property
+    def weights_folder(self) -> Path:
+        """Trained weights of supervised methods: $IKEBENCH_WEIGHTS, where that is set."""
+        named = os.environ.get(WEIGHTS_VARIABLE)
+        return Path(named) if named else self.root / "weights"
+
+    @property
+    def div2k_folder(self) -> Path:
+        """DIV2K as `ikebench fetch div2k` unpacks it."""
+        return self.root / "div2k"
 
     @property
     def runs_table(self) -> Path:
