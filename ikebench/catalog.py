@@ -22,6 +22,11 @@ PAPER_KINDS = ("bilateral", "median", "anisotropic", "random")  # Table 3; what 
 
 METHODS = {
     "bicubic": "baselines.bicubic:Bicubic",
+    "edsr": "baselines.edsr:EDSR",
+    "edsr-baseline": "baselines.edsr:EDSRBaseline",
+    "rcan": "baselines.rcan:RCAN",
+    "esrgan": "baselines.esrgan:ESRGAN",
+    "esrgan-psnr": "baselines.esrgan:ESRGANPSNR",
     "ike": "ikebench.ike.method:IKE",
 }
 METHOD_ENTRY_POINTS = "ikebench.methods"
@@ -62,6 +67,11 @@ def method_class(name: str) -> Any:  # noqa: ANN401 (a class that follows baseli
         lacking = f"lacks {', '.join(missing)}" if missing else "is not a dataclass"
         raise UserError(f"method {name} {lacking}: see baselines/contract.py")
     return cls
+
+
+def needs(method: Any) -> tuple[str, ...]:  # noqa: ANN401 (a method or its class)
+    """Give what a method needs beside the LR image: "weights", "kernel"."""
+    return tuple(getattr(method, "needs", ()))
 
 
 def check_names(what: str, names: Sequence[str], known: Mapping[str, Any]) -> None:
