@@ -59,6 +59,7 @@ RUN_SCHEMA = pa.schema(
         "settings": pa.string(),  # JSON: what differs from the method's defaults
         "paper_iterations": pa.int64(),
         "lr_sha256": pa.string(),  # of the LR image that was restored
+        "weights_sha256": pa.string(),  # null: the method needs no trained weights
     }
 )
 SCORE_SCHEMA = pa.schema(
