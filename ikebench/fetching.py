@@ -18,7 +18,7 @@ from ikebench.catalog import method_class, needs
 from ikebench.errors import UserError
 from ikebench.image_files import PARTIAL_SUFFIX, sha256_file
 from ikebench.progress import Progress
-from ikebench.weight_files import in_folder
+from ikebench.weight_files import checked, in_folder
 
 TIMEOUT = 30  # seconds without a byte
 BLOCK = 2**18
@@ -75,13 +75,13 @@ DIV2K = (  # the validation images, and Track 2's LR of them: 0.57 GB together
 )
 
 
-def fetch_div2k(folder: Path, say: Callable[[str], None], archives: Sequence[Archive] = DIV2K) -> None:
+def fetch_div2k(folder: Path, say: Callable[[str], None]) -> None:
     """Get DIV2K in its official layout; what is there stays.
 
     Raises:
         UserError: if an archive cannot be had or is not what it should be.
     """
-    for archive in archives:
+    for archive in DIV2K:
         if (folder / archive.folder).is_dir():
             say(f"{folder / archive.folder} is already there")
             continue
@@ -108,7 +108,13 @@ def fetch_weights(name: str, scales: Sequence[int] | None, folder: Path, say: Ca
                 raise UserError(f"no weights of {name} at x{scale} are known: put yours into {folder}")
             downloads = [Download(known.name, [known.url], known.sha256_prefix) for known in served]
             path = fetch(downloads, folder, _fits(method, scale))
-        say(f"{name} x{scale}: {path}")
+            say(f"{name} x{scale}: {path}")
+            continue
+        try:
+            checked(method, path)
+        except ValueError as error:
+            raise UserError(str(error)) from error
+        say(f"{name} x{scale}: {path} is already there")
 
 
 def _fits(method: Any, scale: int) -> Callable[[Path], None]:  # noqa: ANN401 (baselines.contract.Method)
