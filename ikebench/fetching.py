@@ -145,6 +145,9 @@ def fetch(downloads: Sequence[Download], folder: Path, check: Callable[[Path], o
         raise UserError(f"cannot write to {folder}: {error.strerror}") from error
     troubles = []
     for download in downloads:
+        whole = folder / download.name
+        if download.sha256 and whole.is_file() and sha256_file(whole).startswith(download.sha256):
+            return whole  # an archive that an earlier run did not get to unpack
         for url in download.urls:
             try:
                 return _fetch_one(url, download, folder, check)
@@ -160,18 +163,25 @@ def _fetch_one(url: str, download: Download, folder: Path, check: Callable[[Path
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise UserError(f"another ikebench is fetching {download.name} into {folder}: wait for it") from None
-        _download(url, file, download.name)
         try:
-            sha256 = sha256_file(partial)
-            if not sha256.startswith(download.sha256):
-                raise ValueError(f"its SHA-256 is {sha256[:8]}…, not {download.sha256[:8]}…")
-            if check:
-                check(partial)
+            _download(url, file, download.name)
+            _check(partial, download.sha256, check)
         except ValueError:
-            partial.unlink()  # the next mirror, or the next try, starts anew
+            _empty(file)  # the next mirror, or the next try, starts anew
             raise
+        finally:
+            if file.tell() == 0:
+                partial.unlink()
         os.replace(partial, folder / download.name)
     return folder / download.name
+
+
+def _check(path: Path, sha256: str, check: Callable[[Path], object] | None) -> None:
+    actual = sha256_file(path)
+    if not actual.startswith(sha256):
+        raise ValueError(f"its SHA-256 is {actual[:8]}…, not {sha256[:8]}…")
+    if check:
+        check(path)
 
 
 def _download(url: str, file: IO[bytes], name: str) -> None:

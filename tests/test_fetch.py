@@ -1,5 +1,6 @@
 """fetch: downloads that break and go on, mirrors, checks, and archives that are not to be trusted."""
 
+import fcntl
 import re
 import stat
 import threading
@@ -94,6 +95,19 @@ def test_a_full_but_untaken_partial_file_is_got_again(server, served, tmp_path, 
     (tmp_path / ".a.bin.part").write_bytes(junk)
     assert fetch([served], tmp_path).read_bytes() == CONTENT
     assert server.asked == [("a.bin", len(junk)), ("a.bin", None)]
+
+
+def test_what_is_there_is_not_got_again(server, served, tmp_path):
+    fetch([served], tmp_path)
+    assert fetch([served], tmp_path).read_bytes() == CONTENT and len(server.asked) == 1
+
+
+def test_two_at_once(server, served, tmp_path):
+    with (tmp_path / ".a.bin.part").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(UserError, match="another ikebench is fetching a.bin"):
+            fetch([served], tmp_path)
+    assert server.asked == []
 
 
 def test_a_server_that_never_ends_is_given_up(server, served, tmp_path):
@@ -207,7 +221,7 @@ def test_fetched_weights_are_found(ikebench, server, hub, photos):
     every = ikebench("fetch", "edsr-baseline")
     assert every.code == 2 and "x2: bench/weights/base_x2.pt is already there" in every.err
     [line] = [line for line in every.err.splitlines() if line.startswith("ikebench: cannot fetch")]
-    assert "base_x3.pt (Not Found)" in line
+    assert "base_x3.pt (Not Found)" in line and left(Path("bench/weights")) == ["base_x2.pt"]
 
 
 @pytest.mark.parametrize(
