@@ -3,7 +3,7 @@
 Methods touch no files and no global state: what they need from outside (seed, progress, checkpoints) comes in a `Task`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -40,6 +40,8 @@ class Task:
         seed: of everything random in the method.
         kernel: (n, n) float64, the true kernel where it is known (see `degradations.contract`); for the methods that
             are allowed to know it.
+        weights: the state dict of a trained network as its file has it, flat, on the CPU, not to be changed; for the
+            methods that need it.
         progress: called with (iterations done, iterations in all).
         checkpoint: where to keep the state of a long training, if anywhere.
     """
@@ -47,6 +49,7 @@ class Task:
     lr: Tensor
     seed: int = 0
     kernel: NDArray[np.float64] | None = None
+    weights: Mapping[str, Tensor] | None = None
     progress: Callable[[int, int], None] = lambda done, total: None
     checkpoint: Checkpoint | None = None
 
@@ -78,6 +81,9 @@ class Method(Protocol):
     """`none`, `zero-shot` (trained on the LR image alone) or `supervised`."""
     paper_iterations: ClassVar[int | None]
     """Iterations of training that the paper spends on an image; None for methods that do not train on it."""
+
+    # Optional: `needs: ClassVar[tuple[str, ...]]`, what a task must bring, of "weights" and "kernel" (then it is never
+    # None), and `scale_of(weights) -> int`, the scale that weights are for, a ValueError if they are not the method's.
 
     def __call__(self, tasks: Sequence[Task], scale: int, precision: Precision = "fp32") -> list[Restored]:
         """Restore each task's image at `scale`.

@@ -22,6 +22,11 @@ PAPER_KINDS = ("bilateral", "median", "anisotropic", "random")  # Table 3; what 
 
 METHODS = {
     "bicubic": "baselines.bicubic:Bicubic",
+    "edsr": "baselines.edsr:EDSR",
+    "edsr-baseline": "baselines.edsr:EDSRBaseline",
+    "rcan": "baselines.rcan:RCAN",
+    "esrgan": "baselines.esrgan:ESRGAN",
+    "esrgan-psnr": "baselines.esrgan:ESRGANPSNR",
     "zssr": "baselines.zssr:ZSSR",
     "zssr-gt": "baselines.zssr:ZSSRGroundTruth",
     "kernelgan-zssr": "baselines.kernelgan:KernelGANZSSR",
@@ -78,6 +83,11 @@ def recipe_class(name: str) -> Any:  # noqa: ANN401 (a class as `baselines.super
         UserError: for an unknown name.
     """
     return _load("network", name, TRAINABLE)
+
+
+def needs(method: Any) -> tuple[str, ...]:  # noqa: ANN401 (a method or its class)
+    """Give what a method needs beside the LR image: "weights", "kernel"."""
+    return tuple(getattr(method, "needs", ()))
 
 
 def check_names(what: str, names: Sequence[str], known: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ import click
 import ikebench
 from ikebench.catalog import expand_kinds, expand_methods
 from ikebench.errors import UserError
-from ikebench.settings import parse_overrides
+from ikebench.settings import parse_overrides, parse_weights
 
 Command = Callable[..., Any]
 
@@ -149,6 +149,13 @@ def make_data(**options: Any) -> int:  # noqa: ANN401 (click hands over its opti
     help="Of training, where a method trains.",
 )
 @set_option
+@click.option(
+    "--weights",
+    multiple=True,
+    metavar="NAME=FILE",
+    help="Trained weights of a method; the file tells for which scale.  "
+    "[default: what is in $IKEBENCH_WEIGHTS or WORKSPACE/weights]",
+)
 @click.option("--as", "label", default=None, metavar="NAME", help="Keep the results of one method under this name.")
 @click.option(
     "--seed",
@@ -174,10 +181,10 @@ def run(**options: Any) -> int:  # noqa: ANN401
     from ikebench.store import Workspace
 
     methods, overrides = expand_methods(options.pop("methods")), parse_overrides(options.pop("settings"))
-    kind = options.pop("kind")
+    kind, weights = options.pop("kind"), parse_weights(options.pop("weights"))
     kinds = None if kind is None else expand_kinds(kind)
     workspace = Workspace(options.pop("workspace"))
-    return steps.run(workspace, steps.RunOptions(methods, kinds=kinds, overrides=overrides, **options))
+    return steps.run(workspace, steps.RunOptions(methods, kinds, overrides=overrides, weights=weights, **options))
 
 
 @main.command()
@@ -251,6 +258,18 @@ def report(workspace: Path, formats: str, protocol: str) -> int:
     from ikebench.store import Workspace
 
     return steps.report(Workspace(workspace), [name.strip() for name in formats.split(",")], protocol)
+
+
+@main.command()
+@click.argument("name", metavar="div2k|METHOD")
+@scale_option(None)
+@workspace_option
+def fetch(name: str, scales: list[int] | None, workspace: Path) -> int:
+    """Download DIV2K's validation images, or a method's trained weights. A broken download goes on when run again."""
+    from ikebench import steps
+    from ikebench.store import Workspace
+
+    return steps.fetch(Workspace(workspace), name, scales)
 
 
 @main.command("list")

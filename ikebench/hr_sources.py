@@ -16,7 +16,7 @@ DIV2K_DEFAULT = "DIV2K"
 
 DATASETS = {
     "sample": "five photographs that ship with scikit-image; no download",
-    "div2k": f"DIV2K validation images ({DIV2K_HR}) in ${DIV2K_VARIABLE} or ./{DIV2K_DEFAULT}",
+    "div2k": f"DIV2K validation images ({DIV2K_HR}) in ${DIV2K_VARIABLE}, ./{DIV2K_DEFAULT}, or fetched",
     "FOLDER": f"any folder of images, or one that holds {DIV2K_HR}",
 }
 
@@ -38,22 +38,23 @@ class HRSource:
     message: str = ""
 
 
-def find_hr(hr: str | None, name: str | None = None) -> HRSource:
+def find_hr(hr: str | None, name: str | None = None, fetched: Path | None = None) -> HRSource:
     """Find the HR images.
 
     Args:
         hr: `sample`, `div2k`, a folder, or None: DIV2K if it is found, else the sample.
         name: of the set, in place of the folder's name.
+        fetched: where `ikebench fetch div2k` puts DIV2K.
 
     Raises:
         UserError: if there is nothing there, or two files share a stem.
     """
     if hr is None:
-        source = _default_source()
+        source = _default_source(fetched)
     elif hr == "sample" and not Path(hr).is_dir():
         source = _sample()
     elif hr == "div2k" and not Path(hr).is_dir():
-        source = _div2k(_div2k_folder() or _missing_div2k())
+        source = _div2k(_div2k_folder(fetched) or _missing_div2k())
     else:
         source = _folder(Path(hr))
     if name is not None:
@@ -62,8 +63,8 @@ def find_hr(hr: str | None, name: str | None = None) -> HRSource:
     return source
 
 
-def _default_source() -> HRSource:
-    folder = _div2k_folder()
+def _default_source(fetched: Path | None) -> HRSource:
+    folder = _div2k_folder(fetched)
     if folder is not None:
         return _div2k(folder)
     sample = _sample()
@@ -78,9 +79,9 @@ def _sample() -> HRSource:
     return HRSource("sample", {Path(name).stem: folder / name for name in SAMPLE_IMAGES})
 
 
-def _div2k_folder() -> Path | None:
+def _div2k_folder(fetched: Path | None) -> Path | None:
     named = os.environ.get(DIV2K_VARIABLE)
-    candidates = [Path(named)] if named else [Path(DIV2K_DEFAULT)]
+    candidates = [Path(named)] if named else [Path(DIV2K_DEFAULT), *([fetched] if fetched else [])]
     found = next((folder for folder in candidates if (folder / DIV2K_HR).is_dir()), None)
     if named and found is None:
         raise UserError(f"${DIV2K_VARIABLE} is {named}, but there is no {DIV2K_HR} in it: correct or unset it")
@@ -89,7 +90,8 @@ def _div2k_folder() -> Path | None:
 
 def _missing_div2k() -> Path:
     raise UserError(
-        f"no DIV2K found: put {DIV2K_HR} into ./{DIV2K_DEFAULT}, set ${DIV2K_VARIABLE}, or give --hr FOLDER"
+        f"no DIV2K found: `ikebench fetch div2k` gets it; or put {DIV2K_HR} into ./{DIV2K_DEFAULT}, "
+        f"set ${DIV2K_VARIABLE}, or give --hr FOLDER"
     )
 
 

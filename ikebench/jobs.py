@@ -4,11 +4,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ikebench.catalog import configured, method_class
+from ikebench.catalog import configured, method_class, needs
 from ikebench.errors import UserError
 from ikebench.seeds import derive_seed
 from ikebench.store import Row, sr_path, to_rows
@@ -35,6 +36,17 @@ class MethodChoice:
 
 
 @dataclass(frozen=True)
+class WeightsFile:
+    """A file of trained weights, and the SHA-256 of its bytes."""
+
+    path: Path
+    sha256: str
+
+
+Weights = Mapping[tuple[str, int], WeightsFile]  # (name of the method in the catalog, scale) -> file
+
+
+@dataclass(frozen=True)
 class Job:
     """One image to restore with one method.
 
@@ -45,6 +57,7 @@ class Job:
         key: hash of everything that decides the SR image.
         cost: see `cost`; for the order and the time left.
         data: the row of `data.parquet`.
+        weights: the method's trained weights, where it needs some.
     """
 
     case: Row
@@ -53,6 +66,7 @@ class Job:
     key: str
     cost: float
     data: Row
+    weights: WeightsFile | None = None
 
     @property
     def sr_path(self) -> str:
@@ -67,6 +81,7 @@ class Job:
             "settings": json.dumps(dict(self.choice.settings), sort_keys=True),
             "paper_iterations": self.choice.method.paper_iterations,
             "lr_sha256": self.data["lr_sha256"],
+            "weights_sha256": self.weights and self.weights.sha256,
         }
 
 
@@ -116,22 +131,39 @@ def choose_methods(
     return choices
 
 
-def plan(data: pd.DataFrame, choices: Sequence[MethodChoice], selection: Selection) -> tuple[list[Job], list[str]]:
+def plan(
+    data: pd.DataFrame, choices: Sequence[MethodChoice], selection: Selection, weights: Weights | None = None
+) -> tuple[list[Job], list[str]]:
     """Plan the jobs, longest first, and say in a line each what was left out because a method cannot do it.
+
+    A method that needs weights does those scales for which `weights` has some.
 
     Raises:
         UserError: if nothing is selected.
     """
-    rows = select_rows(data, selection)
+    rows, weights = select_rows(data, selection), weights or {}
     jobs, left_out = [], []
     for choice in choices:
-        possible = rows[rows["scale"].isin(choice.method.scales)]
-        for scale in sorted(set(rows["scale"]) - set(possible["scale"])):
-            left_out.append(f"{choice.label} does not do x{scale}: left out")
-        jobs += [_job(choice, row, selection) for row in to_rows(possible)]
-    if not jobs:
-        raise UserError("; ".join(left_out) or "nothing to run")
+        possible, lines = _possible(rows, choice, weights)
+        left_out += lines
+        for row in to_rows(possible):
+            jobs.append(_job(choice, row, selection, weights.get((choice.name, row["scale"]))))
     return sorted(jobs, key=lambda job: -job.cost), left_out
+
+
+def _possible(rows: pd.DataFrame, choice: MethodChoice, weights: Weights) -> tuple[pd.DataFrame, list[str]]:
+    """Take the rows that a method can do, with a line for what else it cannot do, missing weights apart."""
+    possible = rows[rows["scale"].isin(choice.method.scales)]
+    scales = sorted(set(rows["scale"]) - set(possible["scale"]))
+    left_out = [f"{choice.label} does not do x{scale}: left out" for scale in scales]
+    if "kernel" in needs(choice.method):
+        unknown = possible["kernel_path"].isna()
+        for kind in dict.fromkeys(possible["kind"][unknown]):
+            left_out.append(f"{choice.label} needs the true kernel, which {kind} does not have: left out")
+        possible = possible[~unknown]
+    if "weights" in needs(choice.method):
+        possible = possible[[(choice.name, scale) in weights for scale in possible["scale"]]]
+    return possible, left_out
 
 
 def select_rows(data: pd.DataFrame, selection: Selection) -> pd.DataFrame:
@@ -159,11 +191,13 @@ def select_rows(data: pd.DataFrame, selection: Selection) -> pd.DataFrame:
 
 
 def cost(iterations: int | None, scale: int, height: int, width: int) -> float:
-    """Estimate a job's work in arbitrary units: iterations x SR pixels of a training crop."""
-    return (iterations or 1) * scale**2 * min(height * width, TYPICAL_CROP**2)
+    """Estimate a job's work in arbitrary units: iterations x SR pixels of a training crop, or the SR image's, once."""
+    if iterations is None:
+        return scale**2 * height * width
+    return max(iterations, 1) * scale**2 * min(height * width, TYPICAL_CROP**2)
 
 
-def _job(choice: MethodChoice, row: Row, selection: Selection) -> Job:
+def _job(choice: MethodChoice, row: Row, selection: Selection, weights: WeightsFile | None) -> Job:
     iterations = getattr(choice.method, "iterations", None)
     case = {name: row[name] for name in ("set", "image", "kind", "scale")}
     case |= {"method": choice.label, "seed": selection.seed, "iterations": iterations}
@@ -178,8 +212,11 @@ def _job(choice: MethodChoice, row: Row, selection: Selection) -> Job:
         "lr_sha256": row["lr_sha256"],
         "precision": selection.precision,
     }
+    if weights is not None:
+        decisive["weights_sha256"] = weights.sha256
     key = sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
-    return Job(case, choice, seed, key, cost(iterations, row["scale"], row["height"], row["width"]), row)
+    work = cost(iterations, row["scale"], row["height"], row["width"])
+    return Job(case, choice, seed, key, work, row, weights)
 
 
 def _check_label(label: str, names: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 
-from ikebench.catalog import KINDS, kind_class, method_class, method_paths
+from ikebench.catalog import KINDS, kind_class, method_class, method_paths, needs
 from ikebench.errors import UserError, unknown
 
 
@@ -43,14 +43,15 @@ def parameters(name: str) -> list[str]:
 
 
 def _methods() -> list[str]:
-    rows = []
+    rows = [("name", "scales", "training", "needs", "source")]
     for name in method_paths():
         try:
             cls = method_class(name)
         except UserError as error:  # somebody else's package must not take the list down
-            rows.append((name, "", "", str(error)))
+            rows.append((name, "", "", "", str(error)))
             continue
-        rows.append((name, ", ".join(f"x{scale}" for scale in cls.scales), cls.supervision, cls.source))
+        scales = ", ".join(f"x{scale}" for scale in cls.scales)
+        rows.append((name, scales, cls.supervision, ", ".join(needs(cls)) or "-", cls.source))
     return _columns(rows)
 
 

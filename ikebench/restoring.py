@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ import scipy.io
 import torch
 
 from baselines.contract import Precision, Restored, Task
+from baselines.weights import read_weights
 from degradations.resample import quantise
 from ikebench.image_files import read_image, sha256_file, write_atomic, write_png
-from ikebench.jobs import Job
+from ikebench.jobs import Job, WeightsFile
 from ikebench.store import RETRY, Row, checkpoint_path, estimated_kernel_path, row_path, write_row
 
 PROGRESS_EVERY = 0.5  # seconds between two messages to the parent
@@ -64,7 +66,8 @@ class Restorer:
             raise OSError(f"{job.data['lr_path']} is not what make-data wrote: run make-data again")
         lr = torch.from_numpy(read_image(lr_file)).permute(2, 0, 1)[None].to(device).float() / 255
         checkpoint = self._checkpoint(job, device) if self.checkpoint_every else None
-        task = Task(lr, seed=job.seed, kernel=self._true_kernel(job), progress=progress, checkpoint=checkpoint)
+        weights = None if job.weights is None else _weights(job.weights)
+        task = Task(lr, job.seed, self._true_kernel(job), weights, progress, checkpoint)
         restored, seconds = _timed(job, task, self.precision)
         seconds += checkpoint.seconds_before if checkpoint else 0
         columns = self._write(job, restored, lr.shape)
@@ -130,6 +133,13 @@ class CheckpointFile:
         write_atomic(self.path, buffer.getvalue())
 
 
+@lru_cache(maxsize=2)  # jobs of one method and scale follow one another; EDSR's weights take 160 MB
+def _weights(file: WeightsFile) -> dict[str, torch.Tensor]:
+    if sha256_file(file.path) != file.sha256:
+        raise OSError(f"{file.path} has been changed since the run began: run again")
+    return read_weights(file.path)
+
+
 def _timed(job: Job, task: Task, precision: Precision) -> tuple[Restored, float]:
     """Call the method and time the call alone, synchronised."""
     _synchronise(task.lr.device)
@@ -163,10 +173,11 @@ def _write_kernel(path: Path, kernel: np.ndarray) -> None:
 
 
 def _note(job: Job, restored: Restored) -> str | None:
-    """Tell what a reader of the table must know: a variant's settings, and what the method says."""
+    """Tell what a reader of the table must know: a variant's settings, the weights, and what the method says."""
     settings = {name: value for name, value in job.choice.settings.items() if name != "iterations"}
     changed = ", ".join(f"{name}={value}" for name, value in settings.items())
-    parts = [f"{job.choice.name} with {changed}" if changed else "", restored.note]
+    weights = f"weights {job.weights.path.name}" if job.weights else ""
+    parts = [f"{job.choice.name} with {changed}" if changed else "", weights, restored.note]
     return "; ".join(filter(None, parts)) or None
 
 

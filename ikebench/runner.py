@@ -27,6 +27,7 @@ class Pending:
         done: number of jobs that ended well before.
         failed: jobs that failed before, with their errors.
         refused: number of images of `--lr` that cannot be read.
+        missing: number of methods and scales that lack their weights.
         replaced: methods whose results under other settings, or on other LR images, `todo` will replace, with counts.
     """
 
@@ -34,6 +35,7 @@ class Pending:
     done: int = 0
     failed: list[Row] = field(default_factory=list)
     refused: int = 0
+    missing: int = 0
     replaced: Counter[str] = field(default_factory=Counter)
 
 

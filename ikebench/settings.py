@@ -1,6 +1,7 @@
-"""`--set name.field=value`: from text to typed values."""
+"""`--set name.field=value` and `--weights name=file`: from text to typed values."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -23,6 +24,21 @@ def parse_overrides(settings: Sequence[str]) -> dict[str, dict[str, str]]:
             raise UserError(f"--set {setting}: write it as name.parameter=value, for example median.size=3")
         overrides.setdefault(name, {})[field] = value.strip()
     return overrides
+
+
+def parse_weights(texts: Sequence[str]) -> dict[str, list[Path]]:
+    """Sort `name=file` texts by name.
+
+    Raises:
+        UserError: for a text of another form.
+    """
+    files: dict[str, list[Path]] = {}
+    for text in texts:
+        name, equals, file = text.partition("=")
+        if not (equals and name and file):
+            raise UserError(f"--weights {text}: write it as method=file, for example edsr=edsr_x2.pt")
+        files.setdefault(name.strip(), []).append(Path(file).expanduser())
+    return files
 
 
 def parse_value(target: str, text: str, hint: Any) -> Any:  # noqa: ANN401

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -12,8 +12,8 @@ import torch
 
 import reports
 from baselines.contract import Precision
-from ikebench import datasets, demo_photos, jobs, runner, scorer, training
-from ikebench.catalog import PAPER_KINDS, Overrides
+from ikebench import datasets, demo_photos, fetching, jobs, runner, scorer, training, weight_files
+from ikebench.catalog import PAPER_KINDS, Overrides, check_names, method_paths
 from ikebench.errors import UserError
 from ikebench.hr_sources import HRSource, by_stem, check_name, find_hr
 from ikebench.progress import Progress
@@ -47,6 +47,7 @@ class RunOptions:
     kinds: Sequence[str] | None = None
     scales: Sequence[int] | None = None
     overrides: Overrides = field(default_factory=dict)
+    weights: Mapping[str, Sequence[Path]] = field(default_factory=dict)
     dataset: str | None = None
     lr: Path | None = None
     limit: int | None = None
@@ -63,7 +64,7 @@ class RunOptions:
 
 def make_data(workspace: Workspace, options: DataOptions) -> int:
     """HR -> LR; exit code 1 if something is refused, 2 if nothing is left."""
-    source = find_hr(options.hr, options.name)
+    source = find_hr(options.hr, options.name, workspace.div2k_folder)
     if source.message:
         _say(source.message)
     return degrade(workspace, source, options)
@@ -94,7 +95,7 @@ def degrade(workspace: Workspace, source: HRSource, options: DataOptions) -> int
 
 
 def run(workspace: Workspace, options: RunOptions) -> int:
-    """LR -> SR, scores and report; exit code 1 if jobs failed."""
+    """LR -> SR, scores and report; exit code 1 if jobs failed or methods lack their weights."""
     if options.lr is None:
         workspace.require_data()
     choices = jobs.choose_methods(options.methods, options.overrides, options.iterations, options.label)
@@ -117,7 +118,7 @@ def run(workspace: Workspace, options: RunOptions) -> int:
         if pending.failed:
             _say(f"{len(pending.failed)} of the failures are from earlier runs: --retry-failed runs them again")
         scored = _score_and_report(workspace, runs, described, options.workers)
-    return FAILED if failed or pending.refused else scored
+    return FAILED if failed or pending.refused or pending.missing else scored
 
 
 def train(workspace: Workspace, options: training.TrainOptions) -> int:
@@ -170,6 +171,18 @@ def report(workspace: Workspace, formats: Sequence[str], protocol: str) -> int:
     return OK
 
 
+def fetch(workspace: Workspace, name: str, scales: Sequence[int] | None) -> int:
+    """Download DIV2K, or a method's weights."""
+    if name != "div2k":
+        check_names("thing to fetch", [name], {**method_paths(), "div2k": ""})
+        fetching.fetch_weights(name, scales, workspace.weights_folder, _say)
+    elif scales is None:
+        fetching.fetch_div2k(workspace.div2k_folder, _say)
+    else:
+        raise UserError("div2k comes whole: leave out --scale")
+    return OK
+
+
 def demo(workspace: Workspace, workers: int | None) -> int:
     """All four steps on two small crops."""
     source = demo_photos.write(workspace.root / "demo-photos")
@@ -196,10 +209,15 @@ def _plan(
     selection = jobs.Selection(
         options.kinds, options.scales, options.dataset, options.limit, options.seed, options.precision
     )
-    planned, left_out = jobs.plan(data, choices, selection)
-    for line in left_out:
+    scales = jobs.select_rows(data, selection)["scale"]
+    found = weight_files.find(choices, scales, options.weights, workspace.weights_folder)
+    planned, left_out = jobs.plan(data, choices, selection, found.files)
+    if not planned:
+        raise UserError("; ".join(left_out + found.missing) or "nothing to run")
+    for line in left_out + found.missing:
         _say(line)
-    return replace(runner.pending(workspace, planned, retry_failed=options.retry_failed), refused=len(refused))
+    pending = runner.pending(workspace, planned, retry_failed=options.retry_failed)
+    return replace(pending, refused=len(refused), missing=len(found.missing))
 
 
 def _given_lr(

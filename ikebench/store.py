@@ -18,6 +18,8 @@ from ikebench.image_files import write_atomic
 
 Row = dict[str, Any]
 
+WEIGHTS_VARIABLE = "IKEBENCH_WEIGHTS"
+
 RETRY = "retry"
 """In a row file: the failure is none of the method's, so the job runs again without being asked to."""
 
@@ -57,6 +59,7 @@ RUN_SCHEMA = pa.schema(
         "settings": pa.string(),  # JSON: what differs from the method's defaults
         "paper_iterations": pa.int64(),
         "lr_sha256": pa.string(),  # of the LR image that was restored
+        "weights_sha256": pa.string(),  # null: the method needs no trained weights
     }
 )
 SCORE_SCHEMA = pa.schema(
@@ -97,6 +100,17 @@ class Workspace:
     def data_table(self) -> Path:
         """One row per LR image."""
         return self.root / "data.parquet"
+
+    @property
+    def weights_folder(self) -> Path:
+        """Trained weights of supervised methods: $IKEBENCH_WEIGHTS, where that is set."""
+        named = os.environ.get(WEIGHTS_VARIABLE)
+        return Path(named) if named else self.root / "weights"
+
+    @property
+    def div2k_folder(self) -> Path:
+        """DIV2K as `ikebench fetch div2k` unpacks it."""
+        return self.root / "div2k"
 
     @property
     def runs_table(self) -> Path:

@@ -1,10 +1,12 @@
-"""Names and order of methods and kinds as the IKE paper prints them."""
+"""Names and order of methods and kinds as the IKE paper prints them, and of our variants of its methods."""
 
 METHODS: dict[str, str] = {  # in the order of the tables
     "bicubic": "Bicubic",
     "edsr": "EDSR",
+    "edsr-baseline": "EDSR-baseline",
     "rcan": "RCAN",
     "esrgan": "ESRGAN",
+    "esrgan-psnr": "ESRGAN-PSNR",
     "kernelgan-zssr": "KernelGAN+ZSSR",
     "dualsr": "DualSR",
     "ike": "IKE",

@@ -236,7 +236,7 @@ def _caption(layout: Layout, set_name: str, rows: pd.DataFrame, images: set[str]
     sentences = [
         f"Set {set_name}, {len(images)} image{'s' * (len(images) != 1)}.",
         f"Scored on {PROTOCOLS[protocol]} (protocol {protocol}).",
-        f"Iterations: {', '.join(iterations)}." if iterations else "No method here is trained.",
+        f"Iterations: {', '.join(iterations)}." if iterations else "No method here is trained on these images.",
         "n and failed: images scored, and images with a failed run.",
     ]
     if layout.number is not None:

@@ -28,6 +28,7 @@ def ikebench(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("IKEBENCH_DIV2K", raising=False)
     monkeypatch.delenv("IKEBENCH_WORKSPACE", raising=False)
+    monkeypatch.delenv("IKEBENCH_WEIGHTS", raising=False)
 
     def run(*arguments):
         with pytest.raises(SystemExit) as stop:

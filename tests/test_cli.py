@@ -13,7 +13,7 @@ from ikebench.catalog import KINDS, METHODS
 def test_help_and_version(ikebench):
     outcome = ikebench("--help")
     assert outcome.code == 0
-    for command in ("make-data", "run", "train", "score", "report", "list", "demo"):
+    for command in ("make-data", "run", "train", "score", "report", "fetch", "list", "demo"):
         assert command in outcome.out
         assert "--workspace" in ikebench(command, "--help").out or command == "list"
     assert package.__version__ in ikebench("--version").out

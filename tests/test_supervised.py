@@ -1,0 +1,236 @@
+"""EDSR, RCAN and ESRGAN: every layout of checkpoints, what does not fit, tiles, and the networks' own arithmetic."""
+
+from dataclasses import replace
+
+import checkpoints
+import pytest
+import torch
+import torch.nn.functional as F
+
+from baselines.contract import Task
+from baselines.edsr import DIV2K_MEAN, EDSR, EDSRBaseline
+from baselines.esrgan import ESRGAN, ESRGANPSNR
+from baselines.rcan import RCAN
+from baselines.supervised import UPSCALE_HALO, parts, super_resolve
+
+EDSR_SMALL = EDSR(blocks=2, width=8, residual_scale=0.5)
+RCAN_SMALL = RCAN(groups=2, blocks=2, width=8, reduction=4)
+ESRGAN_SMALL = ESRGAN(blocks=2, width=8, growth=4)
+
+# Every method, with the makers of its checkpoints; the first layout is the one to compare with.
+LAYOUTS = {
+    "edsr": (EDSR_SMALL, checkpoints.edsr, ["official", "BasicSR"], (2, 3, 4)),
+    "rcan": (RCAN_SMALL, checkpoints.rcan, ["official", "BasicSR"], (2, 3, 4)),
+    "esrgan": (ESRGAN_SMALL, checkpoints.rrdb, ["BasicSR", "old", "ESRGAN", "mmediting"], (4,)),
+}
+EVERY = [
+    (name, layout, scale) for name, (_, _, layouts, scales) in LAYOUTS.items() for layout in layouts for scale in scales
+]
+
+
+@pytest.fixture
+def image():
+    return torch.rand(1, 3, 11, 13, generator=torch.Generator().manual_seed(1))
+
+
+def made(name, layout, scale):
+    maker = LAYOUTS[name][1]
+    return maker(layout) if name == "esrgan" else maker(layout, scale)
+
+
+def restored(method, image, weights, scale, precision="fp32"):
+    [result] = method([Task(image, weights=weights)], scale, precision)
+    assert result.sr.dtype == torch.float32 and not result.sr.requires_grad
+    return result.sr
+
+
+@pytest.mark.parametrize(("name", "layout", "scale"), EVERY)
+def test_every_layout_gives_the_same_image(image, name, layout, scale):
+    method, _, layouts, _ = LAYOUTS[name]
+    weights = made(name, layout, scale)
+    assert method.scale_of(weights) == scale
+    sr = restored(method, image, weights, scale)
+    assert sr.shape == (1, 3, 11 * scale, 13 * scale) and sr.std() > 0.001
+    assert torch.equal(sr, restored(method, image, made(name, layouts[0], scale), scale))
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_mmediting_weights_work_on_zero_to_one(image, scale):
+    """Biases apart, EDSR is homogeneous: the range inside only scales what the biases are held against."""
+    weights = checkpoints.edsr("mmediting", scale)
+    assert EDSR_SMALL.scale_of(weights) == scale
+    sr = restored(EDSR_SMALL, image, weights, scale)
+    expanded = {key: 255 * tensor if key.endswith("bias") else tensor for key, tensor in weights.items()}
+    same = {
+        official: expanded[key]
+        for official, key in zip(checkpoints.edsr("official", scale), checkpoints.edsr("mmediting", scale), strict=True)
+    }
+    assert torch.allclose(sr, restored(EDSR_SMALL, image, same, scale), atol=1e-5)
+
+
+def test_edsr_is_what_its_paper_says(image):
+    """The arithmetic written out once more, on the official names."""
+    w = checkpoints.edsr("official", 2, blocks=1)
+    mean = 255 * torch.tensor(DIV2K_MEAN).view(1, 3, 1, 1)
+
+    def conv(x, name):
+        return F.conv2d(x, w[f"{name}.weight"], w[f"{name}.bias"], padding=1)
+
+    head = conv(255 * image - mean, "head.0")
+    block = head + 0.5 * conv(conv(head, "body.0.body.0").relu(), "body.0.body.2")
+    body = conv(block, "body.1") + head
+    expected = (conv(F.pixel_shuffle(conv(body, "tail.0.0"), 2), "tail.1") + mean) / 255
+    assert torch.allclose(restored(replace(EDSR_SMALL, blocks=1), image, w, 2), expected, atol=1e-5)
+
+
+def test_rcan_is_what_its_paper_says(image):
+    w = checkpoints.rcan("official", 2, groups=1, blocks=1)
+    mean = 255 * torch.tensor(DIV2K_MEAN).view(1, 3, 1, 1)
+
+    def conv(x, name):
+        return F.conv2d(x, w[f"{name}.weight"], w[f"{name}.bias"], padding=w[f"{name}.weight"].shape[-1] // 2)
+
+    head = conv(255 * image - mean, "head.0")
+    block = conv(conv(head, "body.0.body.0.body.0").relu(), "body.0.body.0.body.2")
+    pooled = conv(F.adaptive_avg_pool2d(block, 1), "body.0.body.0.body.3.conv_du.0").relu()
+    attention = conv(pooled, "body.0.body.0.body.3.conv_du.2").sigmoid()
+    group = head + conv(head + attention * block, "body.0.body.1")
+    expected = (conv(F.pixel_shuffle(conv(conv(group, "body.1") + head, "tail.0.0"), 2), "tail.1") + mean) / 255
+    assert torch.allclose(restored(replace(RCAN_SMALL, groups=1, blocks=1), image, w, 2), expected, atol=1e-5)
+
+
+def test_esrgan_is_what_its_paper_says(image):
+    w = checkpoints.rrdb("ESRGAN", blocks=1)
+
+    def conv(x, name):
+        return F.conv2d(x, w[f"{name}.weight"], w[f"{name}.bias"], padding=1)
+
+    def up(x, name):
+        return F.leaky_relu(conv(x.repeat_interleave(2, -1).repeat_interleave(2, -2), name), 0.2)
+
+    first = x = conv(image, "conv_first")
+    for number in (1, 2, 3):
+        seen = [x]
+        for step in (1, 2, 3, 4):
+            seen.append(F.leaky_relu(conv(torch.cat(seen, 1), f"RRDB_trunk.0.RDB{number}.conv{step}"), 0.2))
+        x = x + 0.2 * conv(torch.cat(seen, 1), f"RRDB_trunk.0.RDB{number}.conv5")
+    trunk = first + conv(first + 0.2 * x, "trunk_conv")
+    expected = conv(F.leaky_relu(conv(up(up(trunk, "upconv1"), "upconv2"), "HRconv"), 0.2), "conv_last")
+    assert torch.allclose(restored(replace(ESRGAN_SMALL, blocks=1), image, w, 4), expected, atol=1e-5)
+
+
+def test_mean_shifts_of_the_release_are_left_aside(image):
+    weights = checkpoints.edsr("official")
+    shifts = {f"{name}.{part}": torch.ones(3) for name in ("sub_mean", "add_mean") for part in ("weight", "bias")}
+    assert torch.equal(restored(EDSR_SMALL, image, weights | shifts, 2), restored(EDSR_SMALL, image, weights, 2))
+
+
+def test_a_discriminator_beside_the_generator_is_left_aside():
+    weights = checkpoints.rrdb("mmediting") | {"discriminator.conv.weight": torch.ones(1)}
+    assert ESRGAN_SMALL.scale_of(weights) == 4
+
+
+@pytest.mark.parametrize(
+    ("method", "weights", "words"),
+    [
+        (EDSR(), checkpoints.edsr("official", 4, 64, 16), "EDSR for x4 with 64 channels and 16 blocks, not EDSR for"),
+        (EDSR_SMALL, checkpoints.edsr("BasicSR", width=16), "with 16 channels and 2 blocks, not"),
+        (RCAN_SMALL, checkpoints.rcan("BasicSR", blocks=3), "2 groups and 3 blocks, not RCAN"),
+        (replace(RCAN_SMALL, reduction=2), checkpoints.rcan("official"), "another shape than this network at groups.0"),
+        (ESRGAN_SMALL, checkpoints.rrdb("old", blocks=3), "8 channels and 3 RRDBs, not RRDBNet"),
+        (EDSR_SMALL, checkpoints.rcan("official", blocks=3), "not weights of EDSR in a known layout: the first keys"),
+        (ESRGAN_SMALL, checkpoints.edsr("BasicSR"), "not weights of RRDBNet"),
+        (EDSR_SMALL, {"epoch.weight": torch.ones(1)}, "the first keys are epoch.weight"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_one_line(method, weights, words):
+    with pytest.raises(ValueError) as error:
+        method.scale_of(weights)
+    assert words in str(error.value) and "\n" not in str(error.value)
+
+
+def test_wrong_scale_missing_and_surplus_keys(image):
+    weights = checkpoints.edsr("official", 4)
+    with pytest.raises(ValueError, match="are EDSR for x4 with .* not EDSR for x2"):
+        restored(EDSR_SMALL, image, weights, 2)
+    with pytest.raises(ValueError, match="needs trained weights"):
+        EDSR_SMALL([Task(image)], 2)
+    lacking = {key: tensor for key, tensor in weights.items() if not key.startswith("body.2.")}
+    with pytest.raises(ValueError, match="these weights lack after.bias and 1 more"):
+        EDSR_SMALL.scale_of(lacking)
+    with pytest.raises(ValueError, match="beyond this network, tail.9.weight"):
+        EDSR_SMALL.scale_of(weights | {"tail.9.weight": torch.ones(1)})
+
+
+@pytest.mark.parametrize(
+    ("method", "weights", "scale", "size"),
+    [
+        (EDSR_SMALL, checkpoints.edsr("official", 2), 2, (40, 53)),
+        (EDSR_SMALL, checkpoints.edsr("official", 3), 3, (40, 53)),
+        (EDSR_SMALL, checkpoints.edsr("official", 4), 4, (40, 53)),
+        (ESRGAN_SMALL, checkpoints.rrdb("old"), 4, (150, 20)),  # 32 px of overlap
+    ],
+)
+def test_tiles_are_exact(method, weights, scale, size, monkeypatch):
+    monkeypatch.setattr("baselines.supervised.UPSCALE_TILE", 9)
+    lr = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(2))
+    network = method.network(weights, scale).eval()
+    assert network.halo < max(size) - 16  # or the first tile would see the whole image
+    with torch.no_grad():
+        whole = network(lr)
+    assert torch.allclose(super_resolve(network, lr, scale, 16), whole, atol=1e-4)
+
+
+def reach(function, shape):
+    """Give the px around its own place that an output's middle px depends on, at most, left or right."""
+    data = torch.full(shape, 0.9, requires_grad=True)  # brighter than the mean: no ReLU is off
+    output = function(data)
+    output[0, :, 0, output.shape[-1] // 2].sum().backward()
+    columns = data.grad.abs().sum((0, 1, 2)).nonzero().flatten()
+    return max(shape[-1] // 2 - columns.min().item(), columns.max().item() - shape[-1] // 2)
+
+
+@pytest.mark.parametrize(("method", "scale"), [(EDSR_SMALL, 2), (EDSR_SMALL, 3), (EDSR_SMALL, 4), (ESRGAN_SMALL, 4)])
+def test_overlaps_are_what_the_networks_see(method, scale):
+    network = method.build(scale, 255)
+    for name, parameter in network.named_parameters():  # positive: no two paths cancel
+        torch.nn.init.constant_(parameter, 3 / parameter[0].numel() if name.endswith("weight") else 0)
+    assert reach(network.features, (1, 3, 1, 2 * network.halo + 9)) == network.halo
+    assert reach(network.upscale, (1, 8, 1, 21)) <= UPSCALE_HALO
+
+
+@pytest.mark.parametrize(("method", "scale", "tile"), [(EDSR(), 2, 96), (EDSRBaseline(), 3, 96), (ESRGAN(), 4, 360)])
+def test_tiles_are_exact_at_the_real_depth(method, scale, tile):
+    torch.manual_seed(0)
+    network = method.build(scale, 255).eval()
+    lr = torch.rand(1, 3, 4, 2 * tile)
+    with torch.no_grad():
+        whole = network(lr)
+    assert network.halo + tile < 2 * tile and torch.allclose(super_resolve(network, lr, scale, tile), whole, atol=1e-4)
+
+
+def test_rcan_says_where_it_worked_in_parts(image):
+    weights = checkpoints.rcan("official")
+    [whole] = RCAN_SMALL([Task(image, weights=weights)], 2)
+    [tiled] = replace(RCAN_SMALL, tile=8)([Task(image, weights=weights)], 2)
+    assert whole.note == "" and "worked in 4 parts" in tiled.note and parts(image, 8) == 4
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_bf16_is_near_fp32(image, name):
+    method, _, layouts, scales = LAYOUTS[name]
+    weights = made(name, layouts[0], scales[-1])
+    difference = restored(method, image, weights, scales[-1], "bf16") - restored(method, image, weights, scales[-1])
+    assert 0 < difference.abs().mean() < 0.01
+
+
+def test_sizes_of_the_papers():
+    """Parameters in millions: EDSR paper, Table 1 (43 M at x4); EDSR release, RCAN and ESRGAN as commonly counted."""
+    sizes = {
+        EDSR(): (4, 43.1), EDSRBaseline(): (2, 1.37), RCAN(): (4, 15.6), ESRGAN(): (4, 16.7), ESRGANPSNR(): (4, 16.7)
+    }  # fmt: skip
+    for method, (scale, millions) in sizes.items():
+        with torch.device("meta"):
+            network = method.build(scale, 255)
+        count = sum(parameter.numel() for parameter in network.parameters()) / 1e6
+        assert count == pytest.approx(millions, rel=0.005), method
