@@ -132,12 +132,6 @@ class Workspace:
         """Tables and figures."""
         return self.root / "report"
 
-    @property
-    def weights_folder(self) -> Path:
-        """Weights of supervised methods; $IKEBENCH_WEIGHTS, so that workspaces can share them."""
-        named = os.environ.get("IKEBENCH_WEIGHTS")
-        return Path(named) if named else self.root / "weights"
-
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other ikebench processes from changing the workspace; ends with this process at the latest.
