@@ -173,12 +173,10 @@ def _write_kernel(path: Path, kernel: np.ndarray) -> None:
 
 
 def _note(job: Job, restored: Restored) -> str | None:
-    """Tell what a reader of the table must know: a variant's settings, the weights, and what the method says."""
-    settings = {name: value for name, value in job.choice.settings.items() if name != "iterations"}
-    changed = ", ".join(f"{name}={value}" for name, value in settings.items())
+    """Tell what a reader of the table must know beside the settings: the weights, and what the method says."""
+    variant = f"variant of {job.choice.name}" if job.choice.label != job.choice.name else ""
     weights = f"weights {job.weights.path.name}" if job.weights else ""
-    parts = [f"{job.choice.name} with {changed}" if changed else "", weights, restored.note]
-    return "; ".join(filter(None, parts)) or None
+    return "; ".join(filter(None, [variant, weights, restored.note])) or None
 
 
 def _one_line(error: Exception) -> str:

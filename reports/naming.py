@@ -7,9 +7,12 @@ METHODS: dict[str, str] = {  # in the order of the tables
     "rcan": "RCAN",
     "esrgan": "ESRGAN",
     "esrgan-psnr": "ESRGAN-PSNR",
+    "zssr": "ZSSR",
+    "zssr-gt": "ZSSR, true kernel",
     "kernelgan-zssr": "KernelGAN+ZSSR",
     "dualsr": "DualSR",
     "ike": "IKE",
+    "ike-release": "IKE, released code",
 }
 KINDS: dict[str, str] = {
     "track2": "Track 2",

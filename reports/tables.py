@@ -143,6 +143,7 @@ def _table(layout: Layout, rows: pd.DataFrame, scores: pd.DataFrame, protocol: s
             *_image_footnotes(rows),
             *_degradation_footnotes(shown),
             *_settings_footnotes(shown),
+            *_note_footnotes(shown),
         ),
     )
 
@@ -318,4 +319,15 @@ def _settings_footnotes(runs: pd.DataFrame) -> list[str]:
         counts = of_method["settings"].value_counts()
         changed = "; ".join(f"{words} ({count} run{'s' * (count != 1)})" for words, count in counts.items())
         footnotes.append(f"{name}: run with {changed}")
+    return footnotes
+
+
+def _note_footnotes(runs: pd.DataFrame) -> list[str]:
+    """Write one line for each method and scale whose runs have something to say: `DualSR ×4: x2 run twice`."""
+    if "note" not in runs:
+        return []
+    footnotes = []
+    for name, of_method in _methods(runs[runs["note"].fillna("") != ""]):
+        for (scale, note), same in of_method.groupby(["scale", "note"], observed=True):
+            footnotes.append(f"{name} ×{scale}: {note} ({len(same)} run{'s' * (len(same) != 1)})")
     return footnotes

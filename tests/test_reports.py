@@ -238,6 +238,15 @@ def test_partial_training_is_marked_in_the_paired_differences(tmp_path):
     assert "IKE† − EDSR" in path.read_text(encoding="utf-8")
 
 
+def test_notes_are_footnotes_of_a_method_at_a_scale():
+    twice = "x2 run twice"
+    scores = frame(
+        run("dualsr", scale=2), run("dualsr", scale=4, note=twice), run("dualsr", 9.0, "b", scale=4, note=twice)
+    )
+    assert "DualSR ×4: x2 run twice (2 runs)" in table(scores).footnotes
+    assert not any("DualSR ×2" in footnote for footnote in table(scores).footnotes)
+
+
 def test_notes_are_listed(tmp_path):
     scores = frame(run(note="48 px crops"), run(image="b", note="48 px crops"))
     (path,) = reports.write_report(scores, tmp_path, formats=["md"])
