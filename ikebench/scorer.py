@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from degradations.resample import cut_to_multiple
 from ikebench.catalog import kind_class
 from ikebench.image_files import read_image, sha256_file
+from ikebench.kernels import kernel_psnr
 from ikebench.metrics import METRICS_VERSION, score_pair
 from ikebench.registration import register
 from ikebench.store import CASE_COLUMNS, SCORE_SCHEMA, Row, Workspace, read_table, to_rows, write_table
@@ -94,7 +95,8 @@ def _score_run(workspace: Workspace, run: Row, data: Row, known: Mapping[tuple[A
         _check_file(workspace, run["sr_path"], run["sr_sha256"], "run")
         _check_file(workspace, data["hr_path"], data["hr_sha256"], "make-data")
         pair = (run["sr_sha256"], data["hr_sha256"], run["scale"])
-        return row | (known[pair] if pair in known else _measure(workspace, run, data))
+        measures = known[pair] if pair in known else _measure(workspace, run, data)
+        return row | measures | _measure_kernel(workspace, run, data)
     except ValueError as error:
         return row | {"status": "failed", "error": str(error)}
 
@@ -137,6 +139,14 @@ def _measure(workspace: Workspace, run: Row, data: Row) -> dict[str, float]:
         raise ValueError(f"{run['sr_path']} is {sr.shape[1]}x{sr.shape[0]}, the HR {hr.shape[1]}x{hr.shape[0]}")
     hr = np.ascontiguousarray(hr)
     return score_pair(sr, hr, scale) | register(sr, hr, scale)
+
+
+def _measure_kernel(workspace: Workspace, run: Row, data: Row) -> dict[str, float]:
+    """Compare the estimated kernel with the true one, where there are both."""
+    paths = run["kernel_path"], data["kernel_path"]
+    if None in paths or not (workspace.root / paths[0]).exists():
+        return {}
+    return {"kernel_psnr": kernel_psnr(*(np.load(workspace.root / path) for path in paths))}
 
 
 def _known_scores(workspace: Workspace) -> dict[tuple[Any, ...], Row]:

@@ -86,6 +86,7 @@ SCORE_SCHEMA = pa.schema(
         "sr_sha256": pa.string(),
         "hr_sha256": pa.string(),
         "lr_sha256": pa.string(),
+        "kernel_psnr": pa.float64(),  # dB, of an estimated kernel where the true one is known
     }
 )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from reports import html, latex, markdown
-from reports.listings import alignment_listing, failure_listing, note_listing, paired_listings
+from reports.listings import alignment_listing, failure_listing, kernel_listing, note_listing, paired_listings
 from reports.summary import PROTOCOLS, check_protocol, summarise
 from reports.tables import build_tables, published
 
@@ -61,7 +61,9 @@ def _contents(scores: pd.DataFrame, formats: Sequence[str], protocol: str) -> di
     contents = {}
     if "md" in formats or "html" in formats:
         pairs = paired_listings(scores, protocol)
-        others = [alignment_listing(scores), failure_listing(scores, protocol), note_listing(scores, protocol)]
+        kernels = kernel_listing(scores)
+        others = [alignment_listing(scores), *([kernels] if kernels.rows else [])]
+        others += [failure_listing(scores, protocol), note_listing(scores, protocol)]
         pages = {"md": markdown.document, "html": html.document}
         contents = {f"report.{name}": page(tables, pairs, others) for name, page in pages.items() if name in formats}
     if "tex" in formats:

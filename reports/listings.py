@@ -103,6 +103,27 @@ def alignment_listing(scores: pd.DataFrame) -> Listing:
     return Listing("Alignment", header, "lllrrr", rows, about if rows else "The scores carry no shifts.")
 
 
+def kernel_listing(scores: pd.DataFrame) -> Listing:
+    """List the mean PSNR of the kernels that methods estimated, where the true ones are known."""
+    rows: tuple[tuple[str, ...], ...] = ()
+    if "kernel_psnr" in scores:
+        known = scores[scores["kernel_psnr"].notna()]
+        groups = known.groupby([*CELL, "method"], observed=True)["kernel_psnr"].agg(["mean", "count"]).reset_index()
+        rows = tuple(
+            (
+                str(row["set"]),
+                cell_name(row["kind"], row["scale"]),
+                method_name(row["method"]),
+                str(row["count"]),
+                f"{row['mean']:.2f}",
+            )
+            for row in _in_order(groups)
+        )
+    about = "PSNR of the estimated kernels against the true ones in dB, centres of mass aligned; means over images."
+    header = ("Set", "Cell", "Method", "n", "Kernel PSNR")
+    return Listing("Kernels", header, "lllrr", rows, about)
+
+
 def failure_listing(scores: pd.DataFrame, protocol: str) -> Listing:
     """List every run without a score, with its error text."""
     rows = tuple(

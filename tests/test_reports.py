@@ -247,6 +247,14 @@ def test_notes_are_footnotes_of_a_method_at_a_scale():
     assert not any("DualSR ×2" in footnote for footnote in table(scores).footnotes)
 
 
+def test_kernels_are_listed_where_they_can_be_compared(tmp_path):
+    scores = frame(run("dualsr", kernel_psnr=40.0), run("dualsr", image="b", kernel_psnr=50.0), run(kernel_psnr=None))
+    (path,) = reports.write_report(scores, tmp_path, formats=["md"])
+    assert re.search(r"\| set5 +\| Median ×2 +\| DualSR +\| +2 \| +45.00 \|", path.read_text(encoding="utf-8"))
+    (path,) = reports.write_report(frame(run()), tmp_path, formats=["md"])
+    assert "Kernel PSNR" not in path.read_text(encoding="utf-8")
+
+
 def test_notes_are_listed(tmp_path):
     scores = frame(run(note="48 px crops"), run(image="b", note="48 px crops"))
     (path,) = reports.write_report(scores, tmp_path, formats=["md"])

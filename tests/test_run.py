@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import scipy.io
+import skimage.data
 import torch
 
 from degradations.resample import imresize, quantise
@@ -365,3 +367,21 @@ def test_a_long_job_goes_on_from_its_checkpoint(ikebench, tmp_path, median_data)
     assert not rows(tmp_path)
     outcome = ikebench(*whole, "--checkpoint-every", 5)
     assert outcome.code == 0 and runs()["sr_sha256"][0] == expected and not state.exists()
+
+
+def test_estimated_kernels_are_kept_and_compared_with_the_true_ones(ikebench, tmp_path):
+    (tmp_path / "larger").mkdir()
+    write_png(tmp_path / "larger/cat.png", skimage.data.chelsea()[60:156, 90:194])
+    assert ikebench("make-data", "--hr", tmp_path / "larger", "--kind", "gaussian,median").code == 0
+    outcome = ikebench("run", "--methods", "kernelgan-zssr,zssr-gt", "--iterations", 2)
+    assert outcome.code == 0
+    assert "zssr-gt needs the true kernel, which median does not have: left out" in outcome.err
+    row = runs().set_index(["method", "kind"]).loc[("kernelgan-zssr", "gaussian")]
+    assert row["kernel_path"].endswith("gaussian/X2/cat_kernel_x2.npy")
+    kernel = np.load(Path("bench") / row["kernel_path"])
+    matlab = scipy.io.loadmat((Path("bench") / row["kernel_path"]).with_suffix(".mat"))["Kernel"]
+    assert np.array_equal(kernel, matlab) and kernel.sum() == pytest.approx(1)
+    compared = scores().set_index(["method", "kind"])["kernel_psnr"]
+    assert np.isfinite(compared[("kernelgan-zssr", "gaussian")])
+    assert compared.drop(("kernelgan-zssr", "gaussian")).isna().all()
+    assert "## Kernels" in Path("bench/report/report.md").read_text()
