@@ -79,8 +79,9 @@ class DualSR:
             trained = stages.run(partial(self._double, sr, precision))
             sr = trained["sr"].clamp(0, 1)
         if rounds == 1:  # the kernels of two rounds belong to two images
-            kernel = trained["kernel"].double().cpu().numpy()
-        notes = ["x2 run twice" if rounds > 1 else "", crop_note(min(self.crop, *task.lr.shape[-2:]), self.crop)]
+            kernel = trained["kernel"].cpu().double().numpy()
+        side = crop_side(task.lr, self.crop, SCALE, SMALLEST_CROP, "dualsr")
+        notes = ["x2 run twice" if rounds > 1 else "", crop_note(side, self.crop)]
         return Restored(sr, kernel, "; ".join(filter(None, notes)))
 
     def _double(self, lr: Tensor, precision: Precision, stage: Task) -> dict[str, Tensor]:
@@ -91,7 +92,10 @@ class DualSR:
 
 
 class DualSRTraining:
-    """One image's training (see `baselines.zeroshot.training.Training`)."""
+    """One image's training (see `baselines.zeroshot.training.Training`).
+
+    `precision` is G_UP's, where nearly all of the time goes; the others stay in float32.
+    """
 
     def __init__(self, dualsr: DualSR, task: Task, precision: Precision = "fp32") -> None:
         """Build the networks and draw every crop position.

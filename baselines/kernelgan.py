@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from baselines.contract import Precision, Restored, Task
 from baselines.zeroshot.conv_stack import xavier_normal
-from baselines.zeroshot.crops import CropPairs, NoisyCrops, crop_side
+from baselines.zeroshot.crops import CropPairs, NoisyCrops, crop_note, crop_side
 from baselines.zeroshot.discriminator import PatchDiscriminator
 from baselines.zeroshot.downscaler import KERNEL_SIDE, LinearDownscaler, filter_valid
 from baselines.zeroshot.losses import BicubicWeight, KernelLoss, bicubic_targets
@@ -51,27 +51,34 @@ class KernelGANZSSR(ZSSR):
         for name, value in least.items():
             if getattr(self, name) < value:
                 raise ValueError(f"kernelgan-zssr: {name} must be {value} or more, not {getattr(self, name)}")
+        if self.kept_values >= KERNEL_SIDE**2:
+            raise ValueError(f"kernelgan-zssr: kept_values must be under {KERNEL_SIDE**2}, not {self.kept_values}")
 
     def _restore(self, task: Task, scale: int, precision: Precision) -> Restored:
         stages = Stages(task, 2 if scale == SCALE else 3)
-        estimated = stages.run(self._estimate).numpy()
+        estimated = stages.run(self._estimate).cpu().numpy()  # a checkpoint may have brought it to the device
         kernels = {SCALE: estimated}
         if scale == 4:
             kernels[4] = analytic_x4(estimated)
         centred = {step: shift_kernel(kernel, step) for step, kernel in kernels.items()}
         sr = self.upscale(task, centred, stages, precision)
-        return Restored(sr, kernel=kernels[scale], note=self.note(task, scale))
+        crop = crop_side(task.lr, self.kernel_crop, SCALE, SMALLEST_CROP, "kernelgan-zssr")
+        notes = [crop_note(crop, self.kernel_crop), self.note(task, scale)]
+        return Restored(sr, kernel=kernels[scale], note="; ".join(dict.fromkeys(filter(None, notes))))
 
     def _estimate(self, task: Task) -> Tensor:
         """Train KernelGAN; gives the x2 kernel (n, n) float64."""
         training = KernelGANTraining(self, task)
         TrainingRun(training, task).advance(self.iterations)
-        kernel = training.kernel().double().cpu().numpy()
+        kernel = training.kernel().cpu().double().numpy()
         return torch.from_numpy(clean_kernel(kernel, self.kept_values, self.cut_share))
 
 
 class KernelGANTraining:
-    """One image's kernel estimation (see `baselines.zeroshot.training.Training`). Images in [-1, 1]."""
+    """One image's kernel estimation (see `baselines.zeroshot.training.Training`). Images in [-1, 1].
+
+    Always in float32: its networks are too small for less to pay.
+    """
 
     def __init__(self, kernelgan: KernelGANZSSR, task: Task) -> None:
         """Build the networks and draw every crop position.
@@ -154,9 +161,14 @@ def clean_kernel(kernel: NDArray[np.float64], kept: int, share: float) -> NDArra
 
     Returns:
         (m, m), m > n, its centre of mass at `degradations.resample.kernel_centre`.
+
+    Raises:
+        FloatingPointError: if nothing positive is left.
     """
     next_largest = np.sort(kernel, axis=None)[-kept - 1]
     cut = np.clip(kernel - share * next_largest, 0, None)
+    if not cut.sum() > 0:
+        raise FloatingPointError("KernelGAN's kernel collapsed: nothing positive is left of it")
     return shift_kernel(cut / cut.sum(), SCALE)
 
 

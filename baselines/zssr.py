@@ -1,6 +1,7 @@
 """ZSSR (Shocher, Cohen, Irani, CVPR 2018) as KernelGAN's release runs it: with a kernel, without augmentation."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
@@ -55,10 +56,12 @@ class ZSSR:
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
         least = {"iterations": 0, "layers": 2, "width": 1, "crop": 4 * SMALLEST_SON, "log_every": 1, "check_every": 1}
-        least |= {"fit_over": 3, "back_projections": 0}
+        least |= {"fit_over": 3, "back_projections": 0, "patience": 0}
         for name, value in least.items():
             if getattr(self, name) < value:
                 raise ValueError(f"zssr: {name} must be {value} or more, not {getattr(self, name)}")
+        if not 0 < self.smallest_rate <= self.learning_rate:
+            raise ValueError("zssr: smallest_rate must lie between 0 and learning_rate, or nothing is trained")
         chosen_quirks("zssr", self.quirks, self.known_quirks)
 
     def __call__(self, tasks: Sequence[Task], scale: int, precision: Precision = "fp32") -> list[Restored]:
@@ -77,7 +80,15 @@ class ZSSR:
 
     def note(self, task: Task, scale: int) -> str:
         """Say it where the fathers are smaller than wanted."""
-        return crop_note(min(self.crop, *task.lr.shape[-2:]), self.crop)
+        return crop_note(self.father_side(task.lr, scale), self.crop)
+
+    def father_side(self, lr: Tensor, scale: int) -> int:
+        """Give the side of the fathers in px.
+
+        Raises:
+            ValueError: if the LR image is too small.
+        """
+        return crop_side(lr, self.crop, scale, SMALLEST_SON * scale, f"zssr at x{scale}")
 
     def upscale(self, task: Task, kernels: dict[int, Kernel], stages: Stages, precision: Precision) -> Tensor:
         """Train at every scale of `kernels` in turn, always on the LR image itself, and upscale it by the last one.
@@ -98,7 +109,7 @@ class ZSSR:
         training = ZSSRTraining(self, task, scale, kernel, precision)
         if before:
             training.net.load_state_dict(before["network"])
-            training.adam.load_state_dict(before["adam"])
+            training.adam.load_state_dict(deepcopy(before["adam"]))  # it would go on in the tensors it is given
             training.start_rate()
         run = TrainingRun(training, task)
         while not training.review(run.iteration):
@@ -145,7 +156,7 @@ class ZSSRTraining:
         """
         self.zssr, self.scale, self.precision = zssr, scale, precision
         self.iterations, self.seed, self.lr = zssr.iterations, task.seed, task.lr
-        self.side = crop_side(task.lr, zssr.crop, scale, SMALLEST_SON * scale, f"zssr at x{scale}")
+        self.side = zssr.father_side(task.lr, scale)
         self.kernel = torch.from_numpy(kernel).to(self.lr)
         cut = "border-taps" in chosen_quirks("zssr", zssr.quirks, zssr.known_quirks)
         self.grid: Grid = "half-pixel-cut" if cut else "half-pixel"

@@ -24,6 +24,8 @@ def main(hr_folder: Path, lr_folder: Path, out: Path, image: str, side: int) -> 
     """Write OUT/DIV2K_valid_HR/IMAGE.png and OUT/DIV2K_valid_LR_unknown/X2/IMAGEx2.png."""
     hr = imread(hr_folder / f"{image}.png")
     lr = imread(lr_folder / f"X{SCALE}" / f"{image}x{SCALE}.png")
+    if side % SCALE or side > min(hr.shape[:2]):
+        raise click.UsageError(f"--side {side}: must be even and fit into {hr.shape[1]}x{hr.shape[0]} px")
     top, left = ((length - side) // 2 // SCALE for length in hr.shape[:2])  # in LR px, so that both crops agree
     targets = {
         out / "DIV2K_valid_HR" / f"{image}.png": hr[SCALE * top :, SCALE * left :][:side, :side],

@@ -18,9 +18,12 @@ import numpy as np
 import torch
 
 from baselines.contract import Task
+from baselines.dualsr import DualSRTraining
+from baselines.kernelgan import KernelGANTraining, clean_kernel
 from baselines.zeroshot.training import TrainingRun
 from degradations.resample import imresize, quantise
 from ikebench.catalog import configured, method_class
+from ikebench.ike.release import ReleaseTraining
 from ikebench.image_files import read_image, write_png
 from ikebench.kernels import correlation
 from ikebench.metrics import score_pair
@@ -49,7 +52,7 @@ def main(reference: Path, method: str, image: str, seed: int, quirks: str, at: s
     task = Task(torch.from_numpy(lr).permute(2, 0, 1)[None].float() / 255, seed=seed)
     training = training_of(method)(configuration, task)
     run = TrainingRun(training, task)
-    keep(out / f"{method}.csv", {"image": image, "iteration": 0, "psnr": rgb_psnr(quantise(imresize(lr, SCALE)), hr)})
+    print(f"bicubic (Keys, a = -0.5): {rgb_psnr(quantise(imresize(lr, SCALE)), hr):.3f} dB", flush=True)
     for stop in stops:
         before, started = run.iteration, time.process_time()
         run.advance(stop)
@@ -57,7 +60,7 @@ def main(reference: Path, method: str, image: str, seed: int, quirks: str, at: s
         row: dict[str, Any] = {"image": image, "seed": seed, "quirks": quirks, "iteration": stop}
         row["seconds_per_iteration"] = round(seconds, 4)
         if truth is not None and hasattr(training, "kernel"):
-            row["correlation"] = correlation(training.kernel().double().numpy(), truth)
+            row["correlation"] = correlation(estimated_kernel(training), truth)
         if hasattr(training, "restore"):
             sr = quantise(training.restore()[0].permute(1, 2, 0).double().numpy() * 255)
             row["psnr"] = rgb_psnr(sr, hr)
@@ -67,15 +70,19 @@ def main(reference: Path, method: str, image: str, seed: int, quirks: str, at: s
 
 def training_of(method: str) -> Callable[[Any, Task], Any]:
     """Give the training of a method."""
-    from baselines.dualsr import DualSRTraining
-    from baselines.kernelgan import KernelGANTraining
-    from ikebench.ike.release import ReleaseTraining
-
     if method == "dualsr":
         return DualSRTraining
     if method == "kernelgan-zssr":
         return KernelGANTraining
     return lambda configuration, task: ReleaseTraining(configuration, task, SCALE)
+
+
+def estimated_kernel(training: DualSRTraining | KernelGANTraining) -> np.ndarray:
+    """Give the kernel as the method gives it out: KernelGAN cleans it."""
+    kernel = training.kernel().double().numpy()
+    if isinstance(training, KernelGANTraining):
+        return clean_kernel(kernel, training.kernelgan.kept_values, training.kernelgan.cut_share)
+    return kernel
 
 
 def rgb_psnr(sr: np.ndarray, hr: np.ndarray) -> float:

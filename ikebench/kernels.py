@@ -24,8 +24,8 @@ def kernel_psnr(kernel: Kernel, truth: Kernel) -> float:
 
 def aligned(kernel: Kernel, truth: Kernel) -> tuple[Kernel, Kernel]:
     """Bring two kernels (n, n), (m, m) to one odd size and sum 1, both centres of mass on its middle (linear shift)."""
-    side = max(len(kernel), len(truth)) + 2  # room for the shift
-    return _centred(kernel, side + 1 - side % 2), _centred(truth, side + 1 - side % 2)
+    side = 2 * max(len(kernel), len(truth)) + 1  # room for any shift
+    return _centred(kernel, side), _centred(truth, side)
 
 
 def _centred(kernel: Kernel, side: int) -> Kernel:

@@ -52,9 +52,22 @@ def test_images_judged_together_share_their_statistics():
     assert (judge(images).view(2, 200) - pairs).abs().max() > 1e-3
 
 
-def test_dualsr_starts_as_a_positive_blur_of_sum_one():
+def test_dualsr_starts_as_a_blur_of_sum_one():
+    weights = LinearDownscaler(normal_around_mean, torch.Generator().manual_seed(0)).weights
+    for weight, fan_in in zip(weights, (49, 1600, 576, 64, 64, 64), strict=True):
+        error = 5 / fan_in / weight.numel() ** 0.5  # of a mean over so many draws
+        assert weight.mean().item() == pytest.approx(1 / fan_in, abs=error)
+        assert weight.std().item() == pytest.approx(1 / fan_in, rel=5 / weight.numel() ** 0.5)
     sums = [LinearDownscaler(normal_around_mean, torch.Generator().manual_seed(s)).kernel().sum() for s in range(20)]
     assert np.mean([total.item() for total in sums]) == pytest.approx(1, abs=0.15)
+
+
+@pytest.mark.parametrize("step", [2, 4])
+def test_bicubic_targets_lie_where_the_released_ones_do(step):
+    ramp = torch.arange(64.0).expand(1, 3, 64, 64)
+    target = bicubic_targets(ramp, 64 // step, step=step)[0, 0, 8]
+    expected = step * torch.arange(64 // step) + 0.5  # at x4 too, where 4j + 1.5 would be aligned (release)
+    torch.testing.assert_close(target[2:-2], expected[2:-2])
 
 
 def test_torch_downscale_equals_correlate_at_the_border_too():

@@ -8,7 +8,7 @@ import skimage.data
 import torch
 
 from baselines.contract import Task
-from baselines.dualsr import DualSR
+from baselines.dualsr import DualSR, DualSRTraining
 from baselines.kernelgan import KernelGANTraining, KernelGANZSSR, analytic_x4, clean_kernel
 from baselines.zeroshot.training import TrainingRun
 from baselines.zssr import ZSSR, RatePolicy, ZSSRGroundTruth, ZSSRTraining
@@ -128,6 +128,21 @@ def test_cleaning_cuts_small_values_and_centres():
     assert (np.abs(cleaned) > 1e-3).sum() < (kernel > 1e-3).sum()
 
 
+def test_a_collapsed_kernel_is_reported():
+    with pytest.raises(FloatingPointError, match="collapsed"):
+        clean_kernel(np.zeros((13, 13)), 40, 0.75)
+    with pytest.raises(ValueError, match="kept_values must be under 169"):
+        KernelGANZSSR(kept_values=169)
+
+
+def test_notes_name_the_crops_that_were_used():
+    lr = torch.rand(1, 3, 51, 60)
+    assert DualSR(iterations=0)([Task(lr)], 2)[0].note == "trained on crops of 50 px: the image is small"
+    assert ZSSR(iterations=0, width=8)([Task(lr)], 4)[0].note == "trained on crops of 48 px: the image is small"
+    both = KernelGANZSSR(iterations=1, width=8, crop=32)([Task(lr)], 2)[0].note
+    assert both == "trained on crops of 50 px: the image is small"
+
+
 def test_the_x4_kernel_is_two_downscalings_in_a_row():
     kernel = gaussian(9, 1.2, 0.7, 20, 4.5)
     image = np.random.default_rng(0).uniform(size=(96, 96, 1))
@@ -205,16 +220,46 @@ def test_dualsr_at_x4_is_x2_twice_and_says_so():
     assert restored.kernel is None and once.kernel.shape == (13, 13) and once.kernel.sum() == pytest.approx(1)
 
 
-def test_dualsr_learns():
-    _, lr = pair()
-    losses = []
-    from baselines.dualsr import DualSRTraining
+def ramp(side, slope=0.01):
+    return (slope * torch.arange(float(side))).expand(1, 3, side, side)
 
-    training = DualSRTraining(DualSR(iterations=30, width=16, crop=64), Task(lr))
-    inputs = training.draw(0)
-    for index in range(30):
-        losses.append(training.step({name: drawn[index] for name, drawn in inputs.items()})[0].item())
-    assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:2])
+
+def test_dualsrs_cycles_are_aligned(monkeypatch):
+    """With G_UP = bilinear and a centred kernel, an image of constant slope comes back, up to the borders."""
+    import baselines.dualsr as module
+
+    training = DualSRTraining(DualSR(iterations=1), Task(torch.rand(1, 3, 160, 160)))
+    training.up.weights[-1].data.zero_()
+    kernel = torch.from_numpy(np.pad(bicubic_kernel(2), 2)).float()
+    hr, lr = ramp(128), ramp(64)
+
+    def loss():
+        fake_lr, upscaled = module.filter_valid(hr, kernel, 2), training._upscale(lr)
+        return float(training._cycle_loss(hr, lr, fake_lr, upscaled, kernel).detach())
+
+    aligned = loss()
+    shaved = module._shaved
+    monkeypatch.setattr(module, "_shaved", lambda image, side: shaved(image.roll(1, -1), side))
+    assert aligned < 0.1 * loss()
+    down_error = training._cycle_loss(hr, lr, module.filter_valid(hr, kernel, 2), training._upscale(lr), kernel)
+    assert float(down_error.detach()) == pytest.approx(2 * 0.01, rel=0.15)  # one px of slope each way
+
+
+def test_dualsrs_schedules():
+    training = DualSRTraining(DualSR(iterations=800, crop=48), Task(pair(112, 120)[1]))
+    before, after = training.draw(14), training.draw(15)
+    for name, rate, factor in (("rate_up", 1e-3, 0.5), ("rate_down", 2e-4, 0.25)):
+        assert before[name][-1].item() == pytest.approx(rate)
+        assert after[name][0].item() == pytest.approx(rate * factor)
+    assert before["iteration"][-1] == 749 and before["hr"].shape == (50, 2, 3, 48, 48)
+
+
+def test_dualsr_learns_to_upscale():
+    hr, lr = pair()
+    training = DualSRTraining(DualSR(iterations=60, width=16, crop=64), Task(lr))
+    start = gain(training.restore(), hr, lr)
+    TrainingRun(training, Task(lr)).advance(60)
+    assert gain(training.restore(), hr, lr) > max(start + 15, -3)  # from noise to near bicubic
 
 
 def test_the_released_reverse_pass_is_not_the_inverse():

@@ -13,11 +13,12 @@ from scipy.ndimage import uniform_filter
 from torch import Tensor
 
 from baselines.zeroshot.training import chunk_generator, chunk_span
-from degradations.resample import imresize
+from degradations.resample import cut_to_multiple, imresize
 
 FloatMap = NDArray[np.floating]
 Corners = NDArray[np.int64]
 
+NOISE_STREAM = 1  # of random numbers: the training's own noise of the same chunk is another one
 FRAME = 10  # px of the LR image's border that KernelGAN and DualSR do not train on
 
 GRADIENT_FRAME = 5  # px of the border whose gradients do not count
@@ -119,12 +120,15 @@ class CropPairs:
             count: how many.
             seed: of the positions.
             coarser: see `draw_crops`; for the large crops.
-            frame: px of the image's border that no crop touches; less where the large crop would not fit.
+            frame: px of the image's border that no crop touches; less where the large crop would not fit. What is
+                left is cut to a multiple of `coarser`; without a frame (IKE, which pads instead) it is not.
         """
         large, small = sides
+        multiple = coarser if frame else 1
         frame = max(min(frame, (min(lr.shape[-2:]) - large) // 2), 0)
         pixels = lr[0].permute(1, 2, 0).double().cpu().numpy()  # (h, w, 3)
         pixels = pixels[frame : len(pixels) - frame, frame : pixels.shape[1] - frame]
+        pixels = cut_to_multiple(pixels, multiple)
         rng = np.random.default_rng(seed)
         first = draw_crops(pixels, large, count, rng, coarser) + frame
         return cls(large, small, first, draw_crops(pixels, small, count, rng) + frame)
@@ -180,8 +184,7 @@ class NoisyCrops:
 
     def _draw_noise(self, chunk: int, shape: torch.Size) -> Tensor:
         device = self.image.device
-        # Another stream than the training's own noise of the same chunk.
-        generator = chunk_generator(self.seed + 1, chunk, device)
+        generator = chunk_generator(self.seed, chunk, device, NOISE_STREAM)
         return self.noise * torch.randn(shape, generator=generator, device=device)
 
 

@@ -112,9 +112,9 @@ def chunk_span(chunk: int) -> slice:
     return slice(chunk * CHUNK, (chunk + 1) * CHUNK)
 
 
-def chunk_generator(seed: int, chunk: int, device: torch.device) -> torch.Generator:
-    """Give the random numbers of one chunk: of the seed and the chunk alone."""
-    state = np.random.SeedSequence([seed, chunk]).generate_state(1, np.uint64)[0]
+def chunk_generator(seed: int, chunk: int, device: torch.device, *stream: int) -> torch.Generator:
+    """Give the random numbers of one chunk: of the seed, the chunk and, where there are several, the stream alone."""
+    state = np.random.SeedSequence([seed, chunk, *stream]).generate_state(1, np.uint64)[0]
     return torch.Generator(device).manual_seed(int(state >> np.uint64(1)))
 
 

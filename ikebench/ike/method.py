@@ -85,7 +85,7 @@ class IKE:
                 raise ValueError(f"ike: {name} must be {value} or more, not {getattr(self, name)}")
         if self.energy_window > SMALLEST_LLR:
             raise ValueError(f"ike: energy_window must be {SMALLEST_LLR} or less, not {self.energy_window}")
-        for name, choices in {"activation": get_args(Activation), "grid": get_args(Grid)}.items():
+        for name, choices in {"activation": get_args(Activation), "grid": ("half-pixel", "align-corners")}.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"ike: {name} must be {', '.join(choices)}, not '{getattr(self, name)}'")
         if not (self.lambda_backward or self.lambda_tv or self.lambda_interpolation):
