@@ -8,11 +8,11 @@ METHODS: dict[str, str] = {  # in the order of the tables
     "esrgan": "ESRGAN",
     "esrgan-psnr": "ESRGAN-PSNR",
     "zssr": "ZSSR",
-    "zssr-gt": "ZSSR, true kernel",
+    "zssr-gt": "ZSSR (true kernel)",
     "kernelgan-zssr": "KernelGAN+ZSSR",
     "dualsr": "DualSR",
     "ike": "IKE",
-    "ike-release": "IKE, released code",
+    "ike-release": "IKE (released code)",
 }
 KINDS: dict[str, str] = {
     "track2": "Track 2",
