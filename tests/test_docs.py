@@ -13,11 +13,17 @@ from ikebench.catalog import KINDS, METHODS, kind_class, method_class
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/ike.md"])
+@pytest.mark.parametrize(
+    "document",
+    ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/ike.md", "docs/answer.md", "benchmarks/parity.md"],
+)
 def test_links_lead_somewhere_and_nothing_is_left_open(document):
     text = (ROOT / document).read_text()
     for target in re.findall(r"\]\(([^)]+)\)", text):
-        if not target.startswith("http"):
+        if target.startswith("#"):
+            headings = [heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)]
+            assert target[1:] in headings, target
+        elif not target.startswith("http"):
             assert ((ROOT / document).parent / target).exists(), target
     assert not re.search(r"\b[A-Z]+_(TABLE|TABLES|TEXT|TIMES)\b|TODO", text)
 
