@@ -302,9 +302,10 @@ def test_report_formats_and_protocols(ikebench, median_data):
 
 
 def start(folder, *arguments, **environment):
-    """Start ikebench in a process of its own, in its own process group."""
+    """Start ikebench in a process of its own, in its own process group; Ctrl-C reaches it wherever the tests run."""
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     return subprocess.Popen(
-        [sys.executable, "-c", "from ikebench.cli import main; main()", *arguments],
+        [sys.executable, "-c", f"{heed}; from ikebench.cli import main; main()", *arguments],
         cwd=folder,
         env=os.environ | environment,
         stderr=subprocess.PIPE,
