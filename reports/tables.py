@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+import re
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -323,11 +324,21 @@ def _settings_footnotes(runs: pd.DataFrame) -> list[str]:
 
 
 def _note_footnotes(runs: pd.DataFrame) -> list[str]:
-    """Write one line for each method and scale whose runs have something to say: `DualSR ×4: x2 run twice`."""
+    """Write one line for each thing that runs of a method and scale have to say: `DualSR ×4: x2 run twice (5 runs)`."""
     if "note" not in runs:
         return []
     footnotes = []
     for name, of_method in _methods(runs[runs["note"].fillna("") != ""]):
-        for (scale, note), same in of_method.groupby(["scale", "note"], observed=True):
-            footnotes.append(f"{name} ×{scale}: {note} ({len(same)} run{'s' * (len(same) != 1)})")
+        for scale, notes in of_method.groupby("scale", observed=True)["note"]:
+            for words, count in _merged(part for note in notes for part in str(note).split("; ")).items():
+                footnotes.append(f"{name} ×{scale}: {words} ({count} run{'s' * (count != 1)})")
     return footnotes
+
+
+def _merged(notes: Iterable[str]) -> dict[str, int]:
+    """Count equal notes; those that differ in a number of px alone are one note with a span."""
+    sizes: dict[str, list[int]] = {}
+    for note in notes:
+        size = re.search(r"\d+(?= px)", note)
+        sizes.setdefault(re.sub(r"\d+(?= px)", "\0", note, count=1), []).append(int(size[0]) if size else 0)
+    return {words.replace("\0", _span(min(found), max(found))): len(found) for words, found in sizes.items()}

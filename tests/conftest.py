@@ -1,6 +1,9 @@
 """What the tests share: a command line that runs in this process, and small photographs."""
 
+import os
 from dataclasses import dataclass
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the processes that tests start; before torch reads it here
 
 import numpy as np
 import pytest

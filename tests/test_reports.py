@@ -245,6 +245,11 @@ def test_notes_are_footnotes_of_a_method_at_a_scale():
     )
     assert "DualSR ×4: x2 run twice (2 runs)" in table(scores).footnotes
     assert not any("DualSR ×2" in footnote for footnote in table(scores).footnotes)
+    sizes = [run(image=str(size), note=f"odd; trained on crops of {size} px: small") for size in (64, 48, 56)]
+    footnotes = table(frame(*sizes)).footnotes
+    assert (
+        "IKE ×2: odd (3 runs)" in footnotes and "IKE ×2: trained on crops of 48 to 64 px: small (3 runs)" in footnotes
+    )
 
 
 def test_kernels_are_listed_where_they_can_be_compared(tmp_path):
