@@ -38,11 +38,11 @@ class DualSR:
     paper_iterations: ClassVar[int | None] = 3000
 
     iterations: int = 3000  # release
-    layers: int = 8  # paper, section 3.1: G_UP
-    width: int = 64  # paper, section 3.1: G_UP
+    layers: int = 8  # release: G_UP
+    width: int = 64  # release: G_UP
     crop: int = 128  # release: HR role, in px of the LR image; the LR role has half
-    lambda_cycle: float = 5.0  # paper, eq. (9)
-    lambda_interpolation: float = 2.0  # paper, eq. (9)
+    lambda_cycle: float = 5.0  # release
+    lambda_interpolation: float = 2.0  # release
     lambda_kernel: float = 2.0  # release: of the kernel's regularisers
     bicubic_threshold: float = 0.4  # KernelGAN release
     rate_up: float = 1e-3  # release: Adam, G_UP

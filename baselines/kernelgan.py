@@ -34,11 +34,11 @@ class KernelGANZSSR(ZSSR):
     known_quirks: ClassVar[tuple[str, ...]] = ("channel-sum", "noise-in-place", "border-taps")
 
     kernel_crop: int = 64  # release: px of G's input
-    kernel_rate: float = 2e-4  # paper, section 5: Adam, both networks
+    kernel_rate: float = 2e-4  # release: Adam, both networks
     kernel_beta1: float = 0.5  # release: Adam
     kernel_beta2: float = 0.999  # release: Adam
-    kernel_decay_every: int = 750  # paper, section 5
-    kernel_decay: float = 0.1  # paper, section 5
+    kernel_decay_every: int = 750  # release
+    kernel_decay: float = 0.1  # release
     bicubic_threshold: float = 0.4  # release
     noise: float = 1 / 255  # release: on D's real crops (of the range [0, 1]) and fakes (of [-1, 1])
     kept_values: int = 40  # release: post-processing
@@ -173,7 +173,7 @@ def clean_kernel(kernel: NDArray[np.float64], kept: int, share: float) -> NDArra
 
 
 def analytic_x4(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the kernel of two downscalings by 2 in a row (KernelGAN, supplement).
+    """Give the kernel of two downscalings by 2 in a row (KernelGAN release).
 
     Args:
         kernel: (n, n) of x2.

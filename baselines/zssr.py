@@ -40,10 +40,10 @@ class ZSSR:
     paper_iterations: ClassVar[int | None] = 3000
 
     iterations: int = 3000  # release: at most, for each scale of the gradual x4
-    layers: int = 8  # paper, section 3.1
-    width: int = 64  # paper, section 3.1
-    crop: int = 128  # paper, section 3.3: side of a father, px
-    learning_rate: float = 1e-3  # paper, section 3.1: Adam
+    layers: int = 8  # release
+    width: int = 64  # release
+    crop: int = 128  # release: side of a father, px
+    learning_rate: float = 1e-3  # release: Adam
     smallest_rate: float = 9e-6  # release: it stops below
     log_every: int = 50  # release: reconstruction error of the whole image
     check_every: int = 60  # release: learning-rate policy

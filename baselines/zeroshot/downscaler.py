@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from baselines.zeroshot.conv_stack import Draw
 from baselines.zeroshot.deep_linear import compose_chain
 
-SIDES = (7, 5, 3, 1, 1, 1)  # KernelGAN paper, section 4.1; DualSR's release
+SIDES = (7, 5, 3, 1, 1, 1)  # KernelGAN's and DualSR's releases
 WIDTH = 64  # channels of every hidden layer
 KERNEL_SIDE = 1 + sum(side - 1 for side in SIDES)  # 13
 

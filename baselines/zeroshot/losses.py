@@ -69,7 +69,7 @@ def bicubic_targets(crops: Tensor, side: int, *, step: int = BICUBIC_SCALE, chan
 
 
 class KernelLoss(nn.Module):
-    """Regularisers of a downscaling kernel: sum, border, centre of mass, sparsity (KernelGAN, section 4.2)."""
+    """Regularisers of a downscaling kernel: sum, border, centre of mass, sparsity (KernelGAN)."""
 
     SUM, BORDER, CENTRE, SPARSITY = 0.5, 0.5, 1.0, 5.0  # KernelGAN release: weights; the last two once constrained
     BORDER_PENALTY = 30.0  # KernelGAN release
@@ -106,7 +106,7 @@ def _border_penalty(side: int) -> Tensor:
 
 
 def smoothness_mask(image: Tensor) -> Tensor:
-    """Where an image (n, c, h, w) in [0, 1] is smooth: 1 - Sobel magnitude, clipped to [0, 1] (DualSR, section 3.2).
+    """Where an image (n, c, h, w) in [0, 1] is smooth: 1 - Sobel magnitude, clipped to [0, 1] (DualSR).
 
     No gradient flows through it.
     """
