@@ -69,6 +69,17 @@ class Restored:
     note: str = ""
 
 
+def check_least(method: str, hyperparameters: object, least: Mapping[str, int]) -> None:
+    """Refuse hyperparameters below their least values.
+
+    Raises:
+        ValueError: naming the method, the first such field and its least value.
+    """
+    for name, value in least.items():
+        if getattr(hyperparameters, name) < value:
+            raise ValueError(f"{method}: {name} must be {value} or more, not {getattr(hyperparameters, name)}")
+
+
 class Method(Protocol):
     """LR -> SR. Equal tasks give equal images on the same hardware and library versions."""
 

@@ -9,22 +9,25 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.contract import Precision, Restored, Task
+from baselines.contract import Precision, Restored, Task, check_least
 from baselines.resample import Grid, Resize
 from baselines.zeroshot.conv_stack import ConvStack, fan_in_normal
 from baselines.zeroshot.crops import CropPairs, crop_note, crop_side
 from baselines.zeroshot.discriminator import PatchDiscriminator
-from baselines.zeroshot.downscaler import KERNEL_SIDE, LinearDownscaler, filter_valid, normal_around_mean
-from baselines.zeroshot.losses import BicubicWeight, KernelLoss, bicubic_targets, smoothness_mask
+from baselines.zeroshot.downscaler import (
+    KERNEL_SIDE,
+    SMALLEST_CROP,
+    LinearDownscaler,
+    filter_valid,
+    normal_around_mean,
+)
+from baselines.zeroshot.losses import BicubicLoss, KernelLoss, bicubic_targets, smoothness_mask
 from baselines.zeroshot.quirks import chosen_quirks
 from baselines.zeroshot.stages import Stages
 from baselines.zeroshot.training import TrainingRun, adam, chunk_span, descend, run_wide, set_learning_rate
 
 SCALE = 2  # the released code's only one
 BATCH = 2  # release
-KNOWN_QUIRKS = ("channel-sum", "border-taps")
-SMALLEST_CROP = 40
-"""px of the HR crop: below, its downscaled image leaves too few 7x7 patches to judge."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class DualSR:
     source: ClassVar[str] = "Emad, Peemen, Corporaal 2021: DualSR"
     supervision: ClassVar[str] = "zero-shot"
     paper_iterations: ClassVar[int | None] = 3000
+    known_quirks: ClassVar[tuple[str, ...]] = ("channel-sum", "border-taps")
 
     iterations: int = 3000  # release
     layers: int = 8  # release: G_UP
@@ -57,10 +61,8 @@ class DualSR:
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
         least = {"iterations": 0, "layers": 2, "width": 1, "crop": SMALLEST_CROP, "decay_every": 1}
-        for name, value in least.items():
-            if getattr(self, name) < value:
-                raise ValueError(f"dualsr: {name} must be {value} or more, not {getattr(self, name)}")
-        chosen_quirks("dualsr", self.quirks, KNOWN_QUIRKS)
+        check_least("dualsr", self, least)
+        chosen_quirks("dualsr", self.quirks, self.known_quirks)
 
     def __call__(self, tasks: Sequence[Task], scale: int, precision: Precision = "fp32") -> list[Restored]:
         """Train on each LR image and upscale it.
@@ -105,7 +107,7 @@ class DualSRTraining:
         """
         self.dualsr, self.precision = dualsr, precision
         self.iterations, self.seed, self.lr = dualsr.iterations, task.seed, task.lr
-        self.quirks = chosen_quirks("dualsr", dualsr.quirks, KNOWN_QUIRKS)
+        self.quirks = chosen_quirks("dualsr", dualsr.quirks, dualsr.known_quirks)
         side = crop_side(task.lr, dualsr.crop, SCALE, SMALLEST_CROP, "dualsr")
         sides = (side, side // SCALE)
         self.pairs = CropPairs.draw(task.lr, sides, BATCH * self.iterations, self.seed, coarser=SCALE)
@@ -125,8 +127,8 @@ class DualSRTraining:
         self.down = LinearDownscaler(normal_around_mean, generator)
         self.judge = PatchDiscriminator(generator)
         self.kernel_loss = KernelLoss(KERNEL_SIDE, SCALE)
-        self.bicubic_weight = BicubicWeight(dualsr.bicubic_threshold)
-        modules = [self.up, self.down, self.judge, self.kernel_loss, self.bicubic_weight]
+        self.bicubic_loss = BicubicLoss(dualsr.bicubic_threshold)
+        modules = [self.up, self.down, self.judge, self.kernel_loss, self.bicubic_loss]
         self.networks = nn.ModuleList(modules).to(self.lr.device)
 
     def draw(self, chunk: int) -> dict[str, Tensor]:
@@ -175,11 +177,8 @@ class DualSRTraining:
         return down_up + (back_down - _shaved(lr, back_down.shape[-1])).abs().mean()
 
     def _kernel_terms(self, kernel: Tensor, fake_lr: Tensor, inputs: dict[str, Tensor]) -> Tensor:
-        bicubic_loss = F.mse_loss(fake_lr, inputs["target"])
-        constraints = self.bicubic_weight.constraints()
-        terms = self.bicubic_weight.weight.clone() * bicubic_loss + self.kernel_loss(kernel, constraints)
-        self.bicubic_weight.update(bicubic_loss, inputs["iteration"])
-        return terms
+        constraints = self.bicubic_loss.constraints()  # as they were before this iteration
+        return self.bicubic_loss(fake_lr, inputs["target"], inputs["iteration"]) + self.kernel_loss(kernel, constraints)
 
     def _upscale(self, image: Tensor, *, in_tiles: bool = False) -> Tensor:
         """G_UP: (n, 3, h, w) -> (n, 3, 2h, 2w)."""

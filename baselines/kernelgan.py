@@ -5,16 +5,15 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from baselines.contract import Precision, Restored, Task
+from baselines.contract import Precision, Restored, Task, check_least
 from baselines.zeroshot.conv_stack import xavier_normal
 from baselines.zeroshot.crops import CropPairs, NoisyCrops, crop_note, crop_side
 from baselines.zeroshot.discriminator import PatchDiscriminator
-from baselines.zeroshot.downscaler import KERNEL_SIDE, LinearDownscaler, filter_valid
-from baselines.zeroshot.losses import BicubicWeight, KernelLoss, bicubic_targets
+from baselines.zeroshot.downscaler import KERNEL_SIDE, SMALLEST_CROP, LinearDownscaler, filter_valid
+from baselines.zeroshot.losses import BicubicLoss, KernelLoss, bicubic_targets
 from baselines.zeroshot.quirks import chosen_quirks
 from baselines.zeroshot.stages import Stages
 from baselines.zeroshot.training import TrainingRun, adam, chunk_generator, chunk_span, descend, set_learning_rate
@@ -22,8 +21,6 @@ from baselines.zssr import ZSSR
 from degradations.resample import shift_kernel
 
 SCALE = 2  # the kernel is estimated at x2; that of x4 follows from it
-SMALLEST_CROP = 40
-"""px: below, a downscaled crop leaves too few 7x7 patches to judge."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +45,7 @@ class KernelGANZSSR(ZSSR):
         """Refuse what cannot be trained."""
         super().__post_init__()
         least = {"kernel_crop": SMALLEST_CROP, "kernel_decay_every": 1, "kept_values": 1}
-        for name, value in least.items():
-            if getattr(self, name) < value:
-                raise ValueError(f"kernelgan-zssr: {name} must be {value} or more, not {getattr(self, name)}")
+        check_least("kernelgan-zssr", self, least)
         if self.kept_values >= KERNEL_SIDE**2:
             raise ValueError(f"kernelgan-zssr: kept_values must be under {KERNEL_SIDE**2}, not {self.kept_values}")
 
@@ -103,8 +98,8 @@ class KernelGANTraining:
         self.down = LinearDownscaler(xavier_normal(0.1), generator)  # release
         self.judge = PatchDiscriminator(generator)
         self.kernel_loss = KernelLoss(KERNEL_SIDE, SCALE)
-        self.bicubic_weight = BicubicWeight(config.bicubic_threshold)
-        modules = [self.down, self.judge, self.kernel_loss, self.bicubic_weight]
+        self.bicubic_loss = BicubicLoss(config.bicubic_threshold)
+        modules = [self.down, self.judge, self.kernel_loss, self.bicubic_loss]
         self.networks = nn.ModuleList(modules).to(self.lr.device)
         betas = (config.kernel_beta1, config.kernel_beta2)
         self.down_adam, self.judge_adam = adam(self.down.parameters(), betas), adam(self.judge.parameters(), betas)
@@ -131,13 +126,9 @@ class KernelGANTraining:
         set_learning_rate(inputs["rate"], self.down_adam, self.judge_adam)
         kernel = self.down.kernel()
         fake = filter_valid(inputs["crop"], kernel, SCALE)  # (1, 3, 26, 26)
-        bicubic_loss = F.mse_loss(fake, inputs["target"])
-        loss = (
-            (self.judge(fake) - 1).abs().mean()
-            + self.bicubic_weight.weight.clone() * bicubic_loss
-            + self.kernel_loss(kernel, self.bicubic_weight.constraints())
-        )
-        self.bicubic_weight.update(bicubic_loss, inputs["iteration"])
+        constraints = self.bicubic_loss.constraints()  # as they were before this iteration
+        bicubic_loss = self.bicubic_loss(fake, inputs["target"], inputs["iteration"])
+        loss = (self.judge(fake) - 1).abs().mean() + bicubic_loss + self.kernel_loss(kernel, constraints)
         descend(loss, self.down_adam)
 
         scores = self.judge(torch.cat([inputs["real"], fake.detach() + inputs["fake_noise"]]))

@@ -13,7 +13,7 @@ from baselines.zeroshot.conv_stack import xavier_normal
 from baselines.zeroshot.crops import CropPairs, NoisyCrops
 from baselines.zeroshot.discriminator import PatchDiscriminator
 from baselines.zeroshot.downscaler import KERNEL_SIDE, LinearDownscaler, filter_valid, normal_around_mean
-from baselines.zeroshot.losses import BicubicWeight, KernelLoss, bicubic_targets
+from baselines.zeroshot.losses import BicubicLoss, KernelLoss, bicubic_targets
 from baselines.zeroshot.quirks import QUIRKS, chosen_quirks
 from degradations.resample import bicubic_kernel, correlate, imresize, shift_kernel
 
@@ -110,19 +110,21 @@ def test_sparsity_counts_once_switched_on_and_has_a_finite_slope_at_zero():
 
 
 def test_bicubic_weight_falls_once_the_loss_is_small_three_times_running():
-    weight = BicubicWeight(0.4)
+    weight = BicubicLoss(0.4)
     losses = [0.5, 0.3, 0.3, 0.5, 0.3, 0.3] + [0.3] * 800
     course = []
     for iteration, loss in enumerate(losses):
-        weight.update(torch.tensor(loss), torch.tensor(iteration))
+        before = float(weight.weight)
+        image = torch.full((1, 3, 4, 4), loss**0.5)
+        assert weight(image, torch.zeros_like(image), torch.tensor(iteration)).item() == pytest.approx(before * loss)
         course.append((float(weight.weight), float(weight.constraints())))
     assert course[199] == (5, 0)
     assert course[200] == (pytest.approx(0.05), 0)
     assert course[400] == (pytest.approx(5e-4), 1)
     assert course[600][0] == pytest.approx(5e-6) and course[800][0] == pytest.approx(5e-6)
-    patient = BicubicWeight(0.4)
+    patient = BicubicLoss(0.4)
     for iteration in range(500):
-        patient.update(torch.tensor(0.3 if iteration % 3 else 0.5), torch.tensor(iteration))
+        patient(torch.tensor(0.5 if iteration % 3 else 0.7), torch.tensor(0.0), torch.tensor(iteration))  # .25 and .49
     assert float(patient.weight) == 5
 
 

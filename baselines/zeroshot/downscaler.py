@@ -12,6 +12,8 @@ from baselines.zeroshot.deep_linear import compose_chain
 SIDES = (7, 5, 3, 1, 1, 1)  # KernelGAN's and DualSR's releases
 WIDTH = 64  # channels of every hidden layer
 KERNEL_SIDE = 1 + sum(side - 1 for side in SIDES)  # 13
+SMALLEST_CROP = 40
+"""px of a crop to downscale: below, what comes out leaves too few 7x7 patches to judge."""
 
 
 class LinearDownscaler(nn.Module):

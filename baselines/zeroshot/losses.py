@@ -12,8 +12,8 @@ from degradations.resample import bicubic_kernel, kernel_centre
 BICUBIC_SCALE = 2  # the released bicubic loss has one kernel, that of x2
 
 
-class BicubicWeight(nn.Module):
-    """Weight of the bicubic loss: 5 until that loss is small, then divided by 100 every 200 iterations (KernelGAN).
+class BicubicLoss(nn.Module):
+    """MSE to the bicubic target; weight 5 until that is small, then divided by 100 every 200 iterations (KernelGAN).
 
     A schedule that depends on the training, kept in tensors, so that no step waits for a value.
     """
@@ -39,8 +39,14 @@ class BicubicWeight(nn.Module):
         """Give 1 once the weight is low, else 0: ()."""
         return (self.weight < self.CONSTRAINTS_BELOW).float()
 
-    def update(self, loss: Tensor, iteration: Tensor) -> None:
-        """Take the bicubic loss of an iteration (both ()) into account."""
+    def forward(self, image: Tensor, target: Tensor, iteration: Tensor) -> Tensor:
+        """Give the weighted loss () of two equal shapes, and let the weight follow it; `iteration` is ()."""
+        loss = F.mse_loss(image, target)
+        weighted = self.weight.clone() * loss  # a copy: the update below writes where backward would read
+        self._follow(loss, iteration)
+        return weighted
+
+    def _follow(self, loss: Tensor, iteration: Tensor) -> None:
         decaying = self.similar & (iteration % self.EVERY == 0)
         lower = (self.weight / self.DIVISOR).clamp_min(self.FLOOR)
         self.weight.copy_(torch.where(decaying, lower, self.weight))

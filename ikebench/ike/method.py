@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.contract import Precision, Restored, Task
+from baselines.contract import Precision, Restored, Task, check_least
 from baselines.resample import Grid, Resize
 from baselines.zeroshot.conv_stack import ConvStack, xavier_normal
 from baselines.zeroshot.crops import CropPairs, crop_note, crop_side
@@ -80,9 +80,7 @@ class IKE:
         """Refuse what cannot be trained."""
         least = {"iterations": 0, "blocks": 1, "layers": 2, "growth": 1, "u_layers": 2, "u_width": 1, "decay_every": 1}
         least |= {"energy_window": 1, "crop": 4 * SMALLEST_LLR}
-        for name, value in least.items():
-            if getattr(self, name) < value:
-                raise ValueError(f"ike: {name} must be {value} or more, not {getattr(self, name)}")
+        check_least("ike", self, least)
         if self.energy_window > SMALLEST_LLR:
             raise ValueError(f"ike: energy_window must be {SMALLEST_LLR} or less, not {self.energy_window}")
         for name, choices in {"activation": get_args(Activation), "grid": ("half-pixel", "align-corners")}.items():
@@ -164,20 +162,25 @@ class IKETraining:
     def draw(self, chunk: int) -> dict[str, Tensor]:
         """Cut the crops, draw the noise and the schedules of one chunk of iterations."""
         ike, device = self.ike, self.lr.device
-        span = chunk_span(chunk)
-        iterations = torch.arange(self.iterations)[span]
-        crop, real = (crops[:, None] for crops in self.pairs.cut(self.lr, span))  # (n, 1, 3, c, c), (n, 1, 3, c/s, c/s)
+        iterations = torch.arange(self.iterations)[chunk_span(chunk)]
         generator = chunk_generator(self.seed, chunk, device)
-        noise = torch.randn(2, *real.shape, generator=generator, device=device) * ike.noise
+        shape = (2, len(iterations), 1, 3, self.pairs.small_side, self.pairs.small_side)
+        noise = torch.randn(shape, generator=generator, device=device) * ike.noise
+        crop, real = (crops[:, None] for crops in self._crops(chunk, 2 * noise[0][:, 0]))
         progress = iterations / max(self.iterations - 1, 1)
         return {
-            "crop": crop,
-            "real": real + 2 * noise[0],
+            "crop": crop,  # (n, 1, 3, c, c)
+            "real": real,  # (n, 1, 3, c/s, c/s)
             "fake_noise": noise[1],
             "rate": (ike.learning_rate * ike.decay ** (iterations // ike.decay_every)).float().to(device),
             "pd2_rate": torch.full(iterations.shape, ike.learning_rate, device=device),
             "energy": (ike.lambda_energy + (ike.lambda_energy_end - ike.lambda_energy) * progress).to(device),
         }
+
+    def _crops(self, chunk: int, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Cut a chunk's crops (n, 3, c, c) and its real samples (n, 3, c/s, c/s), these with noise."""
+        crop, real = self.pairs.cut(self.lr, chunk_span(chunk))
+        return crop, real + noise
 
     def step(self, inputs: dict[str, Tensor]) -> Tensor:
         """One iteration: the encoding phase and the decoding phase, each followed by its discriminator's step."""

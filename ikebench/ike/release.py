@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from baselines.contract import Precision, Task
 from baselines.resample import Grid
 from baselines.zeroshot.crops import NoisyCrops
-from baselines.zeroshot.losses import BicubicWeight, bicubic_targets, sobel_magnitude
+from baselines.zeroshot.losses import BicubicLoss, bicubic_targets, sobel_magnitude
 from baselines.zeroshot.quirks import chosen_quirks
 from baselines.zeroshot.training import chunk_span
 from ikebench.ike.method import IKE, Crop, IKETraining
@@ -60,25 +59,25 @@ class ReleaseTraining(IKETraining):
         self.channel_sum = "channel-sum" in quirks
         noise = 2 * release.noise  # on the range [-1, 1]
         self.crops = NoisyCrops(self.lr, self.pairs, noise, self.seed, in_place="noise-in-place" in quirks)
-        self.bicubic_weight = BicubicWeight(release.bicubic_threshold).to(self.lr.device)
-        self.networks.append(self.bicubic_weight)  # so that checkpoints hold it
+        self.bicubic_loss = BicubicLoss(release.bicubic_threshold).to(self.lr.device)
+        self.networks.append(self.bicubic_loss)  # so that checkpoints hold it
 
     def draw(self, chunk: int) -> dict[str, Tensor]:
         """Cut the crops, draw the noise and the schedules of one chunk of iterations."""
         drawn = super().draw(chunk)
-        large, real = self.crops.cut(chunk)
-        targets = bicubic_targets(large, self.crop // self.scale, step=self.scale, channel_sum=self.channel_sum)
-        iterations = chunk_span(chunk).start + torch.arange(len(large), device=self.lr.device)
-        own = {"crop": large[:, None], "real": real[:, None], "target": targets[:, None], "iteration": iterations}
-        return drawn | own
+        crops, side = drawn["crop"][:, 0], self.crop // self.scale
+        targets = bicubic_targets(crops, side, step=self.scale, channel_sum=self.channel_sum)
+        iterations = chunk_span(chunk).start + torch.arange(len(crops), device=self.lr.device)
+        return drawn | {"target": targets[:, None], "iteration": iterations}
+
+    def _crops(self, chunk: int, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Cut the crops from an image in which noise may stay (quirk)."""
+        return self.crops.cut(chunk)
 
     def _forward_terms(self, llr: Tensor, crop: Crop, inputs: dict[str, Tensor]) -> list[Tensor]:
         """Beside the adversary, a bicubic loss that fades away."""
-        bicubic_loss = F.mse_loss(llr.transpose(0, 1), inputs["target"])
-        terms = super()._forward_terms(llr, crop, inputs)
-        terms.append(self.bicubic_weight.weight.clone() * bicubic_loss)
-        self.bicubic_weight.update(bicubic_loss, inputs["iteration"])
-        return terms
+        bicubic_loss = self.bicubic_loss(llr.transpose(0, 1), inputs["target"], inputs["iteration"])
+        return [*super()._forward_terms(llr, crop, inputs), bicubic_loss]
 
     def _total_variation(self, sr: Tensor) -> Tensor:
         """Squared, in place of equation (5)."""
