@@ -29,7 +29,7 @@ from ikebench.kernels import correlation
 from ikebench.metrics import score_pair
 
 SCALE = 2
-COLUMNS = ("image", "seed", "quirks", "iteration", "psnr", "correlation", "seconds_per_iteration")
+COLUMNS = ("image", "seed", "settings", "iteration", "psnr", "correlation", "seconds_per_iteration")
 
 
 @click.command()
@@ -37,10 +37,10 @@ COLUMNS = ("image", "seed", "quirks", "iteration", "psnr", "correlation", "secon
 @click.option("--method", type=click.Choice(["dualsr", "kernelgan-zssr", "ike-release"]), required=True)
 @click.option("--image", required=True, help="urban004-aniso, say.")
 @click.option("--seed", default=0, show_default=True)
-@click.option("--quirks", default="all", show_default=True, help="none, all, or names between commas.")
+@click.option("--set", "settings", multiple=True, metavar="PARAMETER=VALUE", help="Change a parameter; quirks is all.")
 @click.option("--at", default="250,500,750,1000", show_default=True, help="Iterations to look at; the last ends it.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("benchmarks/parity"), show_default=True)
-def main(reference: Path, method: str, image: str, seed: int, quirks: str, at: str, out: Path) -> None:
+def main(reference: Path, method: str, image: str, seed: int, settings: tuple[str, ...], at: str, out: Path) -> None:
     """Train METHOD on one image and append what it gives along the way."""
     torch.set_num_threads(1)
     stops = [int(stop) for stop in at.split(",")]
@@ -48,7 +48,9 @@ def main(reference: Path, method: str, image: str, seed: int, quirks: str, at: s
     lr = read_image(reference / "lr" / f"{image}.png")
     kernel_file = reference / "aniso_kernel.npy"
     truth = np.load(kernel_file) if image.endswith("aniso") else None
-    configuration = configured(method_class(method), method, {"iterations": str(stops[-1]), "quirks": quirks})
+    values = {"quirks": "all"} | dict(setting.split("=", 1) for setting in settings)
+    shown = ",".join(f"{name}={value}" for name, value in values.items())
+    configuration = configured(method_class(method), method, values | {"iterations": str(stops[-1])})
     task = Task(torch.from_numpy(lr).permute(2, 0, 1)[None].float() / 255, seed=seed)
     training = training_of(method)(configuration, task)
     run = TrainingRun(training, task)
@@ -57,14 +59,14 @@ def main(reference: Path, method: str, image: str, seed: int, quirks: str, at: s
         before, started = run.iteration, time.process_time()
         run.advance(stop)
         seconds = (time.process_time() - started) / (stop - before)
-        row: dict[str, Any] = {"image": image, "seed": seed, "quirks": quirks, "iteration": stop}
+        row: dict[str, Any] = {"image": image, "seed": seed, "settings": shown, "iteration": stop}
         row["seconds_per_iteration"] = round(seconds, 4)
         if truth is not None and hasattr(training, "kernel"):
             row["correlation"] = correlation(estimated_kernel(training), truth)
         if hasattr(training, "restore"):
             sr = quantise(training.restore()[0].permute(1, 2, 0).double().numpy() * 255)
             row["psnr"] = rgb_psnr(sr, hr)
-            write_png(out / f"{method}_{image}_{quirks}_seed{seed}_{stop}.png", sr)
+            write_png(out / f"{method}_{image}_{shown}_seed{seed}_{stop}.png", sr)
         keep(out / f"{method}.csv", row)
 
 

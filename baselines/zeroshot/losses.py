@@ -84,9 +84,15 @@ class KernelLoss(nn.Module):
     border: Tensor
     index: Tensor
 
-    def __init__(self, side: int, scale: int = 2) -> None:
-        """Prepare for kernels of `side` px of downscaling by `scale`."""
+    def __init__(self, side: int, scale: int = 2, sparsity_floor: float = 1e-12) -> None:
+        """Prepare for kernels of `side` px of downscaling by `scale`.
+
+        Weights under `sparsity_floor` count as it and feel no pull. The slope of |k|^0.2 grows without bound towards 0:
+        at 1e-12 it is in effect the releases', and a weight that comes that near stuns Adam for a thousand iterations
+        (benchmarks/parity.md); 1e-4 keeps it in the range of the other losses.
+        """
         super().__init__()
+        self.sparsity_floor = sparsity_floor
         self.register_buffer("border", _border_penalty(side) * self.BORDER_PENALTY, persistent=False)
         self.register_buffer("index", torch.arange(side).float(), persistent=False)
         self.centre = kernel_centre(side, scale, "kernelgan")
@@ -96,7 +102,7 @@ class KernelLoss(nn.Module):
         total = kernel.sum()
         centre_y, centre_x = (kernel.sum(1) @ self.index) / total, (kernel.sum(0) @ self.index) / total
         off_centre = ((centre_y - self.centre) ** 2 + (centre_x - self.centre) ** 2) / 2
-        density = kernel.abs().clamp_min(1e-12).pow(self.SPARSITY_POWER).mean()  # the slope is infinite at 0
+        density = kernel.abs().clamp_min(self.sparsity_floor).pow(self.SPARSITY_POWER).mean()
         steady = self.SUM * (1 - total).abs() + self.BORDER * (kernel * self.border).abs().mean()
         return steady + constraints * (self.CENTRE * off_centre + self.SPARSITY * density)
 
