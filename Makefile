@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-slow check wheel clean
+.PHONY: demo test test-slow check bench wheel clean
 
 demo: $(INSTALLED)  ## install, then all four steps on two small photographs
 	$(BIN)/ikebench demo --workspace demo
@@ -18,6 +18,9 @@ check: $(INSTALLED)  ## lint, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: $(INSTALLED)  ## measure the speed of every zero-shot method: benchmarks/speed.md
+	$(BIN)/python benchmarks/bench.py
 
 wheel: $(INSTALLED)
 	$(BIN)/python -m build --wheel
