@@ -101,10 +101,10 @@ def degrade(workspace: Workspace, source: HRSource, options: DataOptions) -> int
 
 def run(workspace: Workspace, options: RunOptions) -> int:
     """LR -> SR, scores and report; exit code 1 if jobs failed or methods lack their weights."""
+    engine, devices, workers = _engine(options)
     if options.lr is None:
         workspace.require_data()
     choices = jobs.choose_methods(options.methods, options.overrides, options.iterations, options.label)
-    engine, devices, workers = _engine(options)
     if options.dry_run:
         return _dry_run(workspace, _plan(workspace, choices, options), workers)
     with workspace.locked():

@@ -1,7 +1,9 @@
 """`run --engine ray`: real Ray processes, lost workers and nodes, the bytes of the local engine."""
 
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,12 +18,13 @@ TIMINGS = ("seconds", "peak_mem_mib")
 
 WATCHED = '''
 import os
+import sys
 from dataclasses import dataclass
 from baselines.zssr import ZSSR
 
 @dataclass(frozen=True)
 class Watched(ZSSR):
-    """ZSSR that says in a file which process trains and which has ended."""
+    """ZSSR that says in a file which process of which Ray node trains, and when that has ended."""
 
     def __call__(self, tasks, scale, precision="fp32"):
         self.log("start")
@@ -30,8 +33,10 @@ class Watched(ZSSR):
         return results
 
     def log(self, what):
+        ray = sys.modules.get("ray")
+        node = ray.get_runtime_context().get_node_id() if ray else "none"
         with open(os.environ["WATCHED_LOG"], "a") as file:
-            file.write(f"{what} {os.getpid()} {os.environ.get('RAY_NODE_ID')}\\n")
+            file.write(f"{what} {os.getpid()} {node}\\n")
 '''
 
 
@@ -100,20 +105,101 @@ def results(workspace):
 
 def test_a_killed_workers_job_runs_again_and_all_is_as_local_to_the_byte(ikebench, tmp_path, four_images, watched):
     pytest.importorskip("ray")
-    (tmp_path / "here").symlink_to(tmp_path / "bench/data")
-    run = ("--methods", "watched", "--iterations", "60", "--workers", "2")
+    run = ("--methods", "watched", "--iterations", "40", "--workers", "2")
     process = start(tmp_path, *run, "--engine", "ray")
     wait_for(lambda: started(watched))
-    victim = int(started(watched)[0][0])
-    os.kill(victim, signal.SIGKILL)
+    os.kill(int(started(watched)[0][0]), signal.SIGKILL)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0 and "4 jobs run, 0 already done, 0 failed" in err, err
-    assert "[4/4 jobs]" in err and "iteration" in err
+    assert "[4/4 jobs] watched" in err
     assert len(started(watched)) == 5 and watched.read_text().count("end") == 4
-    assert len({pid for pid, _ in started(watched)}) >= 2 and not any(is_alive(pid) for pid, _ in started(watched))
+    assert not any(is_alive(pid) for pid, _ in started(watched))
     by_ray = results("bench")
-    (tmp_path / "bench/sr").rename(tmp_path / "sr-by-ray")
+    shutil.rmtree("bench/sr")
     assert ikebench("run", *run).code == 0
     images, rows = results("bench")
     assert len(images) == len(rows) == 4
     assert by_ray == (images, rows)
+
+
+def test_a_running_cluster_that_loses_a_node_in_mid_run(ikebench, tmp_path, four_images, watched):
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    try:
+        other = cluster.add_node(num_cpus=1)
+        run = ("--methods", "watched", "--iterations", "40", "--engine", "ray", "--address", cluster.address)
+        process = start(tmp_path, *run)
+        wait_for(lambda: other.node_id in {node for _, node in started(watched)})
+        cluster.remove_node(other, allow_graceful=False)
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0 and "4 jobs run, 0 already done, 0 failed" in err, err
+        assert len(started(watched)) == 5 and len(results("bench")[0]) == 4
+        host, port = cluster.address.split(":")
+        socket.create_connection((host, int(port)), timeout=5).close()  # it goes on without us
+    finally:
+        cluster.shutdown()
+
+
+def test_ctrl_c_ends_the_tasks_and_leaves_nothing_half_written(ikebench, tmp_path, four_images, watched):
+    pytest.importorskip("ray")
+    process = start(tmp_path, "--methods", "watched", "--iterations", "3000", "--engine", "ray", "--workers", "2")
+    wait_for(lambda: len(started(watched)) == 2)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in err, err
+    assert not any(is_alive(pid) for pid, _ in started(watched))
+    assert not [path for path in Path("bench/sr").rglob("*") if path.is_file()]
+    assert read_table(Path("bench/runs.parquet")).empty
+
+
+@pytest.mark.slow
+def test_a_job_that_always_kills_its_worker_is_lost_for_good(ikebench, photos, rivals, monkeypatch):
+    pytest.importorskip("ray")
+    monkeypatch.setattr("ikebench.ray_engine.RETRIES", 1)
+    monkeypatch.setenv("PYTHONPATH", str(rivals))  # Ray's processes do not share our sys.path
+    ikebench("make-data", "--hr", photos, "--kind", "median")
+    command = ("run", "--methods", "bicubic,rival", "--set", "rival.trouble=die", "--engine", "ray", "--workers", 2)
+    outcome = ikebench(*command)
+    assert outcome.code == 1 and "4 jobs run, 0 already done, 1 failed" in outcome.err
+    table = read_table(Path("bench/runs.parquet")).set_index(["method", "image"])
+    assert "lost for good, 2 times" in table.loc[("rival", "cat"), "error"]
+    assert "0 jobs run, 3 already done, 1 failed" in ikebench(*command).err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--address", "auto"], "--address has a meaning with --engine ray only"),
+        (["--gpus-per-job", "0"], "--gpus-per-job has a meaning with --engine ray only"),
+        (["--engine", "ray", "--device", "cuda:0"], "Ray hands out the GPUs"),
+        (["--engine", "ray", "--device", "cpu", "--gpus-per-job", "0.5"], "leave out one of them"),
+        (["--engine", "ray", "--device", "cuda", "--gpus-per-job", "0", "--address", "auto"], "leave out one of them"),
+    ],
+)
+def test_options_that_do_not_go_together_are_one_line(ikebench, arguments, words):
+    if "ray" in arguments:
+        pytest.importorskip("ray")
+    outcome = ikebench("run", "--methods", "bicubic", *arguments)
+    assert outcome.code == 2 and words in outcome.err and len(outcome.err.strip().splitlines()) == 1
+
+
+def test_an_address_without_a_cluster_is_one_line(ikebench, photos):
+    pytest.importorskip("ray")
+    ikebench("make-data", "--hr", photos, "--kind", "median")
+    for address, words in {
+        "somewhere": "give HOST:PORT",
+        "127.0.0.1:1": "no Ray cluster answers there",
+        "auto": "Could not find any running Ray instance",
+    }.items():
+        outcome = ikebench("run", "--methods", "bicubic", "--engine", "ray", "--address", address)
+        assert outcome.code == 2 and words in outcome.err and len(outcome.err.strip().splitlines()) == 1
+
+
+def test_without_ray_one_line_tells_how_to_get_it(ikebench, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "ikebench.ray_engine", raising=False)
+    outcome = ikebench("run", "--methods", "bicubic", "--engine", "ray")
+    assert outcome.code == 2 and outcome.err.strip().endswith("needs Ray: pip install 'ikebench[ray]'")
+    assert len(outcome.err.strip().splitlines()) == 1
