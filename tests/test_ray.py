@@ -122,24 +122,46 @@ def test_a_killed_workers_job_runs_again_and_all_is_as_local_to_the_byte(ikebenc
     assert by_ray == (images, rows)
 
 
-def test_a_running_cluster_that_loses_a_node_in_mid_run(ikebench, tmp_path, four_images, watched):
-    pytest.importorskip("ray")
-    from ray.cluster_utils import Cluster
+# In a process of its own: one that keeps clients of a Ray that has ended is ended by them, a minute later.
+CLUSTER = """
+import sys
+from ray.cluster_utils import Cluster
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+other = cluster.add_node(num_cpus=1)
+print(cluster.address, other.node_id, flush=True)
+sys.stdin.readline()
+cluster.remove_node(other, allow_graceful=False)
+sys.stdin.readline()
+cluster.shutdown()
+"""
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    try:
-        other = cluster.add_node(num_cpus=1)
-        run = ("--methods", "watched", "--iterations", "40", "--engine", "ray", "--address", cluster.address)
-        process = start(tmp_path, *run)
-        wait_for(lambda: other.node_id in {node for _, node in started(watched)})
-        cluster.remove_node(other, allow_graceful=False)
-        _, err = process.communicate(timeout=120)
-        assert process.returncode == 0 and "4 jobs run, 0 already done, 0 failed" in err, err
-        assert len(started(watched)) == 5 and len(results("bench")[0]) == 4
-        host, port = cluster.address.split(":")
-        socket.create_connection((host, int(port)), timeout=5).close()  # it goes on without us
-    finally:
-        cluster.shutdown()
+
+@pytest.fixture
+def cluster(watched):  # its nodes have the environment of the moment they start
+    """Two Ray nodes: the address, the second one's name, and a function that kills that one."""
+    pytest.importorskip("ray")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen([sys.executable, "-c", CLUSTER], text=True, **pipes) as process:
+        address, node = process.stdout.readline().split()
+
+        def kill():
+            process.stdin.write("kill\n")
+            process.stdin.flush()
+
+        yield address, node, kill
+        process.communicate(timeout=60)  # the end of its input ends it
+
+
+def test_a_running_cluster_that_loses_a_node_in_mid_run(tmp_path, cluster, four_images, watched):
+    address, node, kill = cluster
+    process = start(tmp_path, "--methods", "watched", "--iterations", "40", "--engine", "ray", "--address", address)
+    wait_for(lambda: node in {where for _, where in started(watched)})
+    kill()
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0 and "4 jobs run, 0 already done, 0 failed" in err, err
+    assert len(started(watched)) == 5 and len(results("bench")[0]) == 4
+    host, port = address.split(":")
+    socket.create_connection((host, int(port)), timeout=5).close()  # the cluster goes on without us
 
 
 def test_ctrl_c_ends_the_tasks_and_leaves_nothing_half_written(ikebench, tmp_path, four_images, watched):
