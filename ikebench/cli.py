@@ -170,6 +170,26 @@ def make_data(**options: Any) -> int:  # noqa: ANN401 (click hands over its opti
 )
 @workers_option
 @click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Processes of this machine, or Ray tasks; the same results.",
+)
+@click.option(
+    "--address",
+    default=None,
+    metavar="auto|HOST:PORT",
+    help="Of the running Ray cluster that this machine is a node of; it decides how many jobs run at once.  "
+    "[default: a Ray of --workers, on this machine]",
+)
+@click.option(
+    "--gpus-per-job",
+    type=click.FloatRange(0, 1),
+    default=None,
+    help="Of Ray: each job's share of a GPU, 0.25 for four jobs on each.  [default: 1, or 0 on CPUs]",
+)
+@click.option(
     "--checkpoint-every", type=click.IntRange(min=1), default=None, help="Save long trainings, in iterations."
 )
 @click.option("--retry-failed", is_flag=True, help="Run failed jobs again.")

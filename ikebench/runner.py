@@ -1,14 +1,14 @@
 """Step 2, run: the jobs that are still to do, their execution, and `runs.parquet`."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
 import pandas as pd
 
-from ikebench.engines import Finished, Lost, Progressed, run_local
+from ikebench.engines import Event, Finished, Lost, Progressed, Work
 from ikebench.image_files import sha256_file
 from ikebench.jobs import Job, cost
 from ikebench.progress import Progress
@@ -16,6 +16,9 @@ from ikebench.restoring import Restorer
 from ikebench.store import CASE_COLUMNS, RETRY, Row, Workspace, read_row, read_table, row_path, to_rows, write_row
 
 PNG_BYTES_PER_PIXEL = 2.0  # of a colour photograph, about: DIV2K's are 1.3 to 2.2
+
+Engine = Callable[[Sequence[Job], Work], Iterator[Event]]
+"""Runs every job through the work, somewhere, and gives events as they happen."""
 
 
 @dataclass
@@ -57,8 +60,8 @@ def pending(workspace: Workspace, jobs: Sequence[Job], *, retry_failed: bool = F
     return result
 
 
-def execute(workspace: Workspace, jobs: Sequence[Job], restorer: Restorer, workers: int) -> list[Row]:
-    """Run jobs in worker processes, with progress on stderr, and give the rows of those that failed."""
+def execute(workspace: Workspace, jobs: Sequence[Job], restorer: Restorer, engine: Engine) -> list[Row]:
+    """Run jobs on an engine, with progress on stderr, and give the rows of those that failed."""
     failed = []
     fractions = [0.0] * len(jobs)
 
@@ -66,7 +69,7 @@ def execute(workspace: Workspace, jobs: Sequence[Job], restorer: Restorer, worke
         return sum(job.cost * fraction for job, fraction in zip(jobs, fractions, strict=True))
 
     with Progress(len(jobs), sum(job.cost for job in jobs), "jobs") as progress:
-        for event in run_local(jobs, restorer, workers):
+        for event in engine(jobs, restorer):
             job = jobs[event.item]
             if isinstance(event, Progressed):
                 fractions[event.item] = event.done / max(event.total, 1)

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ import reports
 from baselines.contract import Precision
 from ikebench import datasets, demo_photos, fetching, jobs, runner, scorer, training, weight_files
 from ikebench.catalog import PAPER_KINDS, Overrides, check_names, method_paths
+from ikebench.engines import run_local
 from ikebench.errors import UserError
 from ikebench.hr_sources import HRSource, by_stem, check_name, find_hr
 from ikebench.progress import Progress
@@ -57,6 +59,9 @@ class RunOptions:
     device: str = "auto"
     precision: Precision = "fp32"
     workers: int | None = None
+    engine: str = "local"
+    address: str | None = None
+    gpus_per_job: float | None = None
     checkpoint_every: int | None = None
     retry_failed: bool = False
     dry_run: bool = False
@@ -96,20 +101,20 @@ def degrade(workspace: Workspace, source: HRSource, options: DataOptions) -> int
 
 def run(workspace: Workspace, options: RunOptions) -> int:
     """LR -> SR, scores and report; exit code 1 if jobs failed or methods lack their weights."""
+    engine, devices, workers = _engine(options)
     if options.lr is None:
         workspace.require_data()
     choices = jobs.choose_methods(options.methods, options.overrides, options.iterations, options.label)
-    devices = _devices(options.device)
-    workers = options.workers or (_cores() if devices == ("cpu",) else len(devices))
     if options.dry_run:
         return _dry_run(workspace, _plan(workspace, choices, options), workers)
     with workspace.locked():
         described = _describe(workspace, "run", asdict(options) | {"devices": devices})
         pending = _plan(workspace, choices, options, described)
         _say_replaced(pending)
-        restorer = Restorer(workspace.root, devices, options.precision, checkpoint_every=options.checkpoint_every)
+        root = workspace.root.absolute()  # processes of other machines start in other folders
+        restorer = Restorer(root, devices, options.precision, checkpoint_every=options.checkpoint_every)
         try:
-            failed = pending.failed + runner.execute(workspace, pending.todo, restorer, workers)
+            failed = pending.failed + runner.execute(workspace, pending.todo, restorer, engine)
         finally:
             runs = collect_runs(workspace, described)
         _say(f"{len(pending.todo)} jobs run, {pending.done} already done, {len(failed)} failed")
@@ -277,6 +282,48 @@ def _describe(workspace: Workspace, command: str, flags: Row) -> Row:
     described = provenance(command, flags)
     append_manifest(workspace, described)
     return described
+
+
+def _engine(options: RunOptions) -> tuple[runner.Engine, tuple[str, ...], int]:
+    """Choose what runs the jobs; gives also the torch devices of its workers, and how many of these there are."""
+    if options.engine == "ray":
+        return _ray_engine(options)
+    for name, value in {"--address": options.address, "--gpus-per-job": options.gpus_per_job}.items():
+        if value is not None:
+            raise UserError(f"{name} has a meaning with --engine ray only: add that, or leave {name} out")
+    devices = _devices(options.device)
+    workers = options.workers or (_cores() if devices == ("cpu",) else len(devices))
+    return partial(run_local, workers=workers), devices, workers
+
+
+def _ray_engine(options: RunOptions) -> tuple[runner.Engine, tuple[str, ...], int]:
+    try:
+        from ikebench.ray_engine import Cluster, run_ray
+    except ModuleNotFoundError as error:
+        raise UserError("--engine ray needs Ray: pip install 'ikebench[ray]'") from error
+    device, share = _ray_device(options)
+    if options.address is None:
+        gpus = len(_devices(device)) if share else 0
+        workers = options.workers or (gpus * int(1 / share) if share else _cores())
+    else:
+        workers = options.workers or 1  # how many there are, the cluster decides: estimates are for one
+    cluster = Cluster(options.address, workers, share)
+    return partial(run_ray, cluster=cluster), (device,), workers
+
+
+def _ray_device(options: RunOptions) -> tuple[str, float]:
+    """Give the torch device of Ray's workers, which see only the GPU that Ray gives them, and a job's share of it."""
+    device, share = options.device, options.gpus_per_job
+    if device not in ("auto", "cpu", "cuda"):
+        raise UserError(f"--device {device}: with --engine ray say auto, cpu or cuda; Ray hands out the GPUs")
+    if device == "auto":
+        wants_gpu = torch.cuda.is_available() if share is None else share > 0
+        device = "cuda" if wants_gpu else "cpu"
+    if share is None:
+        share = 1.0 if device == "cuda" else 0.0
+    if (share > 0) != (device == "cuda"):
+        raise UserError(f"--gpus-per-job {share:g} and --device {device}: leave out one of them")
+    return device, share
 
 
 def _devices(wanted: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ ALLOWED = {
     "baselines": {"degradations"},
     "ikebench": {"baselines", "degradations", "reports"},
 }
-LEAVES = {"errors", "image_files", "metrics", "registration", "seeds", "settings", "progress", "engines"}
+LEAVES = {"errors", "image_files", "metrics", "registration", "seeds", "settings", "progress", "engines", "ray_engine"}
 
 
 def imported_modules(path):

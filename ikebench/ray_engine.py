@@ -1,0 +1,167 @@
+"""Jobs as Ray tasks, on this machine or on many. Ray schedules; this gives the events of `ikebench.engines`.
+
+Nothing here may be imported before the user asks for Ray: it is an optional dependency.
+"""
+
+import logging
+import os
+import signal
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from ikebench.engines import Event, Finished, Lost, Progressed, Work
+from ikebench.errors import UserError
+
+RETRIES = 3  # of an item whose worker or node was lost, before it counts as lost for good; Ray's own default
+POLL = 0.5  # seconds between two looks at the progress
+PATIENCE = 10  # seconds for a cluster's door to open, and for cancelled tasks to end
+OBJECT_STORE_BYTES = 100 * 2**20  # images go through files; Ray's default would take a third of the memory
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where the tasks run.
+
+    Attributes:
+        address: HOST:PORT of a running cluster, or `auto` for one that this machine belongs to; None starts a Ray on
+            this machine, for this run alone.
+        cpus: of that Ray: so many tasks at once. A running cluster's own resources decide there.
+        gpus_per_task: each task's share of a GPU; 0 on CPUs.
+    """
+
+    address: str | None
+    cpus: int
+    gpus_per_task: float
+
+
+def run_ray(items: Sequence[Any], work: Work, cluster: Cluster) -> Iterator[Event]:
+    """Work on items in Ray tasks of one CPU each; worker's number is 0, as Ray shows a task only the GPU it may use.
+
+    A worker or node that dies costs nothing: Ray runs its items again, up to `RETRIES` times each. Closing the
+    iterator (Ctrl-C, say) ends the tasks; so does the death of this process.
+
+    Raises:
+        UserError: if the cluster cannot be joined or cannot run a single task.
+    """
+    if not items:
+        return
+    with _joined(cluster):
+        board = _board()
+        task = ray.remote(num_cpus=1, num_gpus=cluster.gpus_per_task, max_retries=RETRIES)(_serve)
+        shared = ray.put(work)
+        flying = {task.remote(index, item, shared, board): index for index, item in enumerate(items)}
+        try:
+            while flying:
+                ended, _ = ray.wait(list(flying), timeout=POLL)
+                under_way = set(flying.values())  # news may come late
+                yield from (news for news in _read(board) if news.item in under_way)
+                for reference in ended:
+                    yield _outcome(flying.pop(reference), reference)
+        finally:
+            _cancel(list(flying))
+
+
+@contextmanager
+def _joined(cluster: Cluster) -> Iterator[None]:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no prompt, no telemetry
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if cluster.address is None:  # "local" lest Ray join whatever cluster it finds
+        gpus = None if cluster.gpus_per_task else 0  # None: as many as there are
+        memory = {"object_store_memory": OBJECT_STORE_BYTES}
+        ray.init("local", num_cpus=cluster.cpus, num_gpus=gpus, include_dashboard=False, **memory, **quiet)
+    else:
+        _knock(cluster.address)
+        try:
+            ray.init(cluster.address, **quiet)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise UserError(f"--address {cluster.address}: {' '.join(str(error).split())}") from error
+    try:
+        _check_resources(cluster)
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Refuse an address where nobody listens: Ray would try for minutes, and end the process."""
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdigit()):
+        raise UserError(f"--address {address}: give HOST:PORT of a Ray cluster's head, or auto")
+    try:
+        socket.create_connection((host, int(port)), timeout=PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(f"--address {address}: no Ray cluster answers there ({error})") from error
+
+
+def _check_resources(cluster: Cluster) -> None:
+    """Refuse what Ray would wait for in silence."""
+    there = ray.cluster_resources()
+    for resource, needed in {"CPU": 1, "GPU": cluster.gpus_per_task}.items():
+        if there.get(resource, 0) < needed:
+            raise UserError(f"a job needs {needed:g} {resource}, and Ray has {there.get(resource, 0):g} in all")
+
+
+class _Board:
+    """An actor: the latest progress of each item since it was last read."""
+
+    def __init__(self) -> None:
+        self.news: dict[int, Progressed] = {}
+
+    def write(self, item: int, done: int, total: int) -> None:
+        self.news[item] = Progressed(item, done, total)
+
+    def read(self) -> list[Progressed]:
+        news, self.news = self.news, {}
+        return list(news.values())
+
+
+def _board() -> Any:  # noqa: ANN401 (Ray's actor handles have no useful type)
+    """Put the board on this process's own machine, which cannot be lost without it."""
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return ray.remote(num_cpus=0, max_restarts=-1, scheduling_strategy=here)(_Board).remote()
+
+
+def _read(board: Any) -> list[Progressed]:  # noqa: ANN401
+    try:
+        return ray.get(board.read.remote(), timeout=PATIENCE)
+    except RayError:  # a board that starts again, or a busy machine: progress is not worth a run
+        return []
+
+
+def _serve(index: int, item: Any, work: Work, board: Any) -> Any:  # noqa: ANN401
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
+
+    def send(done: int, total: int) -> None:
+        board.write.remote(index, done, total)
+
+    return work(item, 0, send)
+
+
+def _outcome(item: int, reference: ray.ObjectRef) -> Event:
+    try:
+        return Finished(item, ray.get(reference))
+    except RayTaskError as error:  # raised by `work`, or by Ray before it: no ikebench on that node, say
+        return Lost(item, f"{type(error.cause).__name__}: {_first_line(error.cause)}")
+    except RayError as error:
+        return Lost(item, f"lost for good, {RETRIES + 1} times: {_first_line(error)}")
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def _cancel(references: list[ray.ObjectRef]) -> None:
+    """End tasks at once: nothing of them is kept anyway. Waits, so that none writes into a later run's files."""
+    for reference in references:
+        ray.cancel(reference, force=True)
+    if references:
+        ray.wait(references, num_returns=len(references), timeout=PATIENCE)

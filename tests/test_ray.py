@@ -1,0 +1,227 @@
+"""`run --engine ray`: real Ray processes, lost workers and nodes, the bytes of the local engine."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ikebench.image_files import read_image, write_png
+from ikebench.store import read_row, read_table
+
+TIMINGS = ("seconds", "peak_mem_mib")
+
+WATCHED = '''
+import os
+import sys
+from dataclasses import dataclass
+from baselines.zssr import ZSSR
+
+@dataclass(frozen=True)
+class Watched(ZSSR):
+    """ZSSR that says in a file which process of which Ray node trains, and when that has ended."""
+
+    def __call__(self, tasks, scale, precision="fp32"):
+        self.log("start")
+        results = super().__call__(tasks, scale, precision)
+        self.log("end")
+        return results
+
+    def log(self, what):
+        ray = sys.modules.get("ray")
+        node = ray.get_runtime_context().get_node_id() if ray else "none"
+        with open(os.environ["WATCHED_LOG"], "a") as file:
+            file.write(f"{what} {os.getpid()} {node}\\n")
+'''
+
+
+@pytest.fixture
+def watched(tmp_path, monkeypatch):
+    """Install the method `watched`; gives its log."""
+    folder = tmp_path / "watched-site"
+    information = folder / "watched-1.0.dist-info"
+    information.mkdir(parents=True)
+    (folder / "watched.py").write_text(WATCHED)
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: watched\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text("[ikebench.methods]\nwatched = watched:Watched\n")
+    log = tmp_path / "watched.log"
+    log.touch()
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    monkeypatch.setenv("WATCHED_LOG", str(log))
+    monkeypatch.syspath_prepend(folder)
+    return log
+
+
+@pytest.fixture
+def four_images(ikebench, photos):
+    for index in range(2):
+        write_png(photos / f"more{index}.png", read_image(photos / "cup.png")[:, : 40 + 2 * index])
+    assert ikebench("make-data", "--hr", photos, "--kind", "median").code == 0
+
+
+def started(log):
+    """The process and the node of every training that has begun, in order."""
+    return [line.split()[1:] for line in log.read_text().splitlines() if line.startswith("start")]
+
+
+def start(folder, *arguments):
+    """Start `ikebench run` in a process group of its own, as a terminal does; Ctrl-C reaches it wherever tests run."""
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    return subprocess.Popen(
+        [sys.executable, "-c", f"{heed}; from ikebench.cli import main; main()", "run", *arguments],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def results(workspace):
+    """SR files by their bytes, and row files but for what was timed."""
+    folder = Path(workspace) / "sr"
+    images = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.png")}
+    rows = {str(path.relative_to(folder)): read_row(path) for path in folder.rglob("*.json")}
+    return images, {name: {k: v for k, v in row.items() if k not in TIMINGS} for name, row in rows.items()}
+
+
+def test_a_killed_workers_job_runs_again_and_all_is_as_local_to_the_byte(ikebench, tmp_path, four_images, watched):
+    pytest.importorskip("ray")
+    run = ("--methods", "watched", "--iterations", "40", "--workers", "2")
+    process = start(tmp_path, *run, "--engine", "ray")
+    wait_for(lambda: started(watched))
+    os.kill(int(started(watched)[0][0]), signal.SIGKILL)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0 and "4 jobs run, 0 already done, 0 failed" in err, err
+    assert "[4/4 jobs] watched" in err
+    assert len(started(watched)) == 5 and watched.read_text().count("end") == 4
+    assert not any(is_alive(pid) for pid, _ in started(watched))
+    by_ray = results("bench")
+    shutil.rmtree("bench/sr")
+    assert ikebench("run", *run).code == 0
+    images, rows = results("bench")
+    assert len(images) == len(rows) == 4
+    assert by_ray == (images, rows)
+
+
+# In a process of its own: one that keeps clients of a Ray that has ended is ended by them, a minute later.
+CLUSTER = """
+import sys
+from ray.cluster_utils import Cluster
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+other = cluster.add_node(num_cpus=1)
+print(cluster.address, other.node_id, flush=True)
+sys.stdin.readline()
+cluster.remove_node(other, allow_graceful=False)
+sys.stdin.readline()
+cluster.shutdown()
+"""
+
+
+@pytest.fixture
+def cluster(watched):  # its nodes have the environment of the moment they start
+    """Two Ray nodes: the address, the second one's name, and a function that kills that one."""
+    pytest.importorskip("ray")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen([sys.executable, "-c", CLUSTER], text=True, **pipes) as process:
+        address, node = process.stdout.readline().split()
+
+        def kill():
+            process.stdin.write("kill\n")
+            process.stdin.flush()
+
+        yield address, node, kill
+        process.communicate(timeout=60)  # the end of its input ends it
+
+
+def test_a_running_cluster_that_loses_a_node_in_mid_run(tmp_path, cluster, four_images, watched):
+    address, node, kill = cluster
+    process = start(tmp_path, "--methods", "watched", "--iterations", "40", "--engine", "ray", "--address", address)
+    wait_for(lambda: node in {where for _, where in started(watched)})
+    kill()
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0 and "4 jobs run, 0 already done, 0 failed" in err, err
+    assert len(started(watched)) == 5 and len(results("bench")[0]) == 4
+    host, port = address.split(":")
+    socket.create_connection((host, int(port)), timeout=5).close()  # the cluster goes on without us
+
+
+def test_ctrl_c_ends_the_tasks_and_leaves_nothing_half_written(ikebench, tmp_path, four_images, watched):
+    pytest.importorskip("ray")
+    process = start(tmp_path, "--methods", "watched", "--iterations", "3000", "--engine", "ray", "--workers", "2")
+    wait_for(lambda: len(started(watched)) == 2)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in err, err
+    assert not any(is_alive(pid) for pid, _ in started(watched))
+    assert not [path for path in Path("bench/sr").rglob("*") if path.is_file()]
+    assert read_table(Path("bench/runs.parquet")).empty
+
+
+@pytest.mark.slow
+def test_a_job_that_always_kills_its_worker_is_lost_for_good(ikebench, photos, rivals, monkeypatch):
+    pytest.importorskip("ray")
+    monkeypatch.setattr("ikebench.ray_engine.RETRIES", 1)
+    monkeypatch.setenv("PYTHONPATH", str(rivals))  # Ray's processes do not share our sys.path
+    ikebench("make-data", "--hr", photos, "--kind", "median")
+    command = ("run", "--methods", "bicubic,rival", "--set", "rival.trouble=die", "--engine", "ray", "--workers", 2)
+    outcome = ikebench(*command)
+    assert outcome.code == 1 and "4 jobs run, 0 already done, 1 failed" in outcome.err
+    table = read_table(Path("bench/runs.parquet")).set_index(["method", "image"])
+    assert "lost for good, 2 times" in table.loc[("rival", "cat"), "error"]
+    assert "0 jobs run, 3 already done, 1 failed" in ikebench(*command).err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--address", "auto"], "--address has a meaning with --engine ray only"),
+        (["--gpus-per-job", "0"], "--gpus-per-job has a meaning with --engine ray only"),
+        (["--engine", "ray", "--device", "cuda:0"], "Ray hands out the GPUs"),
+        (["--engine", "ray", "--device", "cpu", "--gpus-per-job", "0.5"], "leave out one of them"),
+        (["--engine", "ray", "--device", "cuda", "--gpus-per-job", "0", "--address", "auto"], "leave out one of them"),
+    ],
+)
+def test_options_that_do_not_go_together_are_one_line(ikebench, arguments, words):
+    if "ray" in arguments:
+        pytest.importorskip("ray")
+    outcome = ikebench("run", "--methods", "bicubic", *arguments)
+    assert outcome.code == 2 and words in outcome.err and len(outcome.err.strip().splitlines()) == 1
+
+
+def test_an_address_without_a_cluster_is_one_line(ikebench, photos):
+    pytest.importorskip("ray")
+    ikebench("make-data", "--hr", photos, "--kind", "median")
+    for address, words in {
+        "somewhere": "give HOST:PORT",
+        "127.0.0.1:1": "no Ray cluster answers there",
+        "auto": "Could not find any running Ray instance",
+    }.items():
+        outcome = ikebench("run", "--methods", "bicubic", "--engine", "ray", "--address", address)
+        assert outcome.code == 2 and words in outcome.err and len(outcome.err.strip().splitlines()) == 1
+
+
+def test_without_ray_one_line_tells_how_to_get_it(ikebench, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "ikebench.ray_engine", raising=False)
+    outcome = ikebench("run", "--methods", "bicubic", "--engine", "ray")
+    assert outcome.code == 2 and outcome.err.strip().endswith("needs Ray: pip install 'ikebench[ray]'")
+    assert len(outcome.err.strip().splitlines()) == 1
