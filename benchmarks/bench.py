@@ -1,0 +1,160 @@
+"""Everything about speed in one run: step timings, throughput, peak memory, and how close the machine's peak is.
+
+    make bench                                   # or: python benchmarks/bench.py --out benchmarks/speed
+
+Writes OUT.md and OUT.png. Every figure is measured in this run but the official codes' (quoted).
+"""
+
+import platform
+import time
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
+
+import click
+import matplotlib.pyplot as plt
+import torch
+from peaks import convolution_work, machine_peaks
+from step_seconds import OFFICIAL, WARM_UP, build, form_seconds
+
+from baselines.contract import Precision
+
+METHODS = ("kernelgan", "zssr", "dualsr", "ike", "ike-release")
+PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What was measured of one method.
+
+    Attributes:
+        seconds: CPU seconds per iteration in each form, one thread.
+        gigaflop: floating-point operations of an iteration's convolutions and matrix products.
+        alone: iterations per second of one process.
+        together: of one process per core, all at once.
+        mebibytes: peak memory of a process that trains one image.
+    """
+
+    seconds: dict[str, float]
+    gigaflop: float
+    alone: float
+    together: float
+    mebibytes: float
+
+
+@click.command()
+@click.option("--methods", default=",".join(METHODS), show_default=True)
+@click.option("--repetitions", default=6, show_default=True)
+@click.option("--workers", default=torch.get_num_threads(), show_default="one per core")
+@click.option("--window", default=15.0, show_default=True, help="Seconds over which throughput is taken.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("benchmarks/speed"), show_default=True)
+def main(methods: str, repetitions: int, workers: int, window: float, out: Path) -> None:
+    """Measure, then write a Markdown table and a plot."""
+    torch.set_num_threads(1)
+    peaks = {precision: machine_peaks(precision) for precision in PRECISIONS}
+    speeds = {}
+    for name in methods.split(","):
+        seconds = form_seconds(name, 2, repetitions)
+        alone, mebibytes = throughput(name, 1, window)
+        together, _ = throughput(name, workers, window)
+        speeds[name] = Speed(seconds, convolution_work(build(name, 2, 1, "fp32")), alone, together, mebibytes)
+        click.echo(f"{name}: {speeds[name]}", err=True)
+    out.with_suffix(".md").write_text(as_markdown(speeds, peaks, workers))
+    plot(speeds, out.with_suffix(".png"))
+
+
+def throughput(name: str, processes: int, window: float) -> tuple[float, float]:
+    """Give the iterations per second of `processes` trainings at once, and the largest peak memory of one in MiB."""
+    context = get_context("spawn")
+    crew = []
+    for _ in range(processes):
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_train, args=(theirs, name, window), daemon=True)
+        process.start()
+        crew.append((process, ours))
+    for _, connection in crew:
+        connection.recv()  # ready: networks built, warm
+    for _, connection in crew:
+        connection.send(None)
+    counts, memory = zip(*(connection.recv() for _, connection in crew), strict=True)
+    for process, _ in crew:
+        process.join()
+    return sum(counts), max(memory)
+
+
+def _train(connection: Connection, name: str, window: float) -> None:
+    torch.set_num_threads(1)
+    training = build(name, 2, 50, "fp32")
+    inputs = [{key: drawn[index] for key, drawn in training.draw(0).items()} for index in range(WARM_UP)]
+    for step in inputs:
+        training.step(step)
+    connection.send("ready")
+    connection.recv()
+    started, steps = time.perf_counter(), 0
+    while time.perf_counter() - started < window:
+        training.step(inputs[steps % WARM_UP])
+        steps += 1
+    connection.send((steps / (time.perf_counter() - started), getrusage(RUSAGE_SELF).ru_maxrss / 1024))
+
+
+def as_markdown(speeds: dict[str, Speed], peaks: dict[str, dict[str, float]], workers: int) -> str:
+    """Lay out the tables."""
+    lines = [
+        "# Speed",
+        "",
+        f"`make bench` on {platform.processor() or platform.machine()}, torch {torch.__version__}, x2, a 256x256 LR"
+        " photograph, one thread a process.",
+        "",
+        "Seconds per iteration (CPU seconds; forms take turns), and how many times as fast as the same step layer by",
+        "layer (`benchmarks/plain.py`) and as the official code (quoted, fp32, a 2-core AVX-512 CPU).",
+        "",
+        "| method | fp32 | bf16 | layer by layer | fp32, bf16 / layered | official | fp32, bf16 / official |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name, speed in speeds.items():
+        fp32, bf16, plain = (speed.seconds[form] for form in ("fp32", "bf16", "plain"))
+        official = OFFICIAL.get(name)
+        quoted = f"{official:g} | {official / fp32:.1f}, {official / bf16:.1f}" if official else "- | -"
+        ratios = f"{plain / fp32:.1f}, {plain / bf16:.1f}"
+        lines.append(f"| {name} | {fp32:.4f} | {bf16:.4f} | {plain:.4f} | {ratios} | {quoted} |")
+    lines += [
+        "",
+        f"Throughput of fp32 in iterations per second, one process and {workers} at once; peak memory of a process;",
+        "work of the convolutions and matrix products of one iteration, and the rate at which the whole iteration gets",
+        "through it, in percent of that of a 64-channel 3x3 convolution, forward and backward, on the same machine.",
+        "",
+        "| method | 1 process | " + f"{workers} processes | ratio | MiB | GFLOP | fp32, % of peak | bf16, % of peak |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name, speed in speeds.items():
+        shares = " | ".join(
+            f"{100 * speed.gigaflop / speed.seconds[precision] / peaks[precision]['convolution']:.0f}"
+            for precision in PRECISIONS
+        )
+        rates = f"{speed.alone:.2f} | {speed.together:.2f} | {speed.together / speed.alone:.2f}"
+        lines.append(f"| {name} | {rates} | {speed.mebibytes:.0f} | {speed.gigaflop:.1f} | {shares} |")
+    lines += ["", "| peak, GFLOP/s, one thread | matmul | convolution |", "| --- | ---: | ---: |"]
+    lines += [f"| {name} | {peak['matmul']:.0f} | {peak['convolution']:.0f} |" for name, peak in peaks.items()]
+    return "\n".join([*lines, ""])
+
+
+def plot(speeds: dict[str, Speed], path: Path) -> None:
+    """Draw the seconds per iteration of every form, a group of bars for each method."""
+    figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
+    forms = {"plain": "layer by layer", "fp32": "ikebench, fp32", "bf16": "ikebench, bf16"}
+    for index, (form, label) in enumerate(forms.items()):
+        positions = [place + 0.27 * (index - 1) for place in range(len(speeds))]
+        bars = axes.bar(positions, [speed.seconds[form] for speed in speeds.values()], 0.25, label=label)
+        axes.bar_label(bars, fmt="%.2g", fontsize=8)
+    axes.set_xticks(range(len(speeds)), list(speeds))
+    axes.set_yscale("log")
+    axes.set_ylabel("seconds per iteration, one thread")
+    axes.legend()
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()

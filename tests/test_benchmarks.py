@@ -1,0 +1,51 @@
+"""The plain forms that speed is measured against do the same mathematics."""
+
+import pytest
+import skimage.data
+import torch
+
+from baselines.contract import Task
+from baselines.dualsr import DualSR, DualSRTraining
+from baselines.kernelgan import KernelGANTraining, KernelGANZSSR
+from benchmarks.plain import plain_forms
+from ikebench.ike.method import IKE
+from ikebench.ike.release import IKERelease
+
+
+def task():
+    pixels = skimage.data.astronaut()[:80, 180:276]
+    return Task(torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255)
+
+
+BUILDERS = {
+    "kernelgan": lambda: KernelGANTraining(KernelGANZSSR(iterations=3), task()),
+    "dualsr": lambda: DualSRTraining(DualSR(iterations=3, crop=48), task()),
+    "ike": lambda: IKE(iterations=3, crop=64).training(task(), 2, "fp32"),
+    "ike-release": lambda: IKERelease(iterations=3, crop=64).training(task(), 2, "fp32"),
+}
+EXACT = ("kernelgan", "dualsr")  # IKE's composed dense blocks differ from the layers in a frame of the crop
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_plain_steps_give_the_same_losses(name):
+    ours, plain = BUILDERS[name](), BUILDERS[name]()
+    inputs = {key: drawn[0] for key, drawn in ours.draw(0).items()}
+    expected = ours.step(inputs)
+    with plain_forms():
+        losses = plain.step(inputs)
+    torch.testing.assert_close(losses, expected, rtol=1e-4 if name in EXACT else 2e-2, atol=1e-5)
+    for network, its_plain in zip(ours.networks.children(), plain.networks.children(), strict=True):
+        ours_gradient, plain_gradient = (gradients(module) for module in (network, its_plain))
+        assert (ours_gradient - plain_gradient).norm() <= 0.02 * plain_gradient.norm()
+
+
+def gradients(module):
+    return torch.cat([torch.zeros(0), *[p.grad.flatten() for p in module.parameters()]])
+
+
+def test_plain_forms_end():
+    before = DualSRTraining(DualSR(iterations=1, crop=48), task()).down.kernel()
+    with plain_forms():
+        pass
+    assert not hasattr(DualSRTraining(DualSR(iterations=1, crop=48), task()).down.kernel(), "layers")
+    assert before.shape == (13, 13)
