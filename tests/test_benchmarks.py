@@ -23,7 +23,6 @@ BUILDERS = {
     "ike": lambda: IKE(iterations=3, crop=64).training(task(), 2, "fp32"),
     "ike-release": lambda: IKERelease(iterations=3, crop=64).training(task(), 2, "fp32"),
 }
-EXACT = ("kernelgan", "dualsr")  # IKE's composed dense blocks differ from the layers in a frame of the crop
 
 
 @pytest.mark.parametrize("name", BUILDERS)
@@ -33,7 +32,7 @@ def test_plain_steps_give_the_same_losses(name):
     expected = ours.step(inputs)
     with plain_forms():
         losses = plain.step(inputs)
-    torch.testing.assert_close(losses, expected, rtol=1e-4 if name in EXACT else 2e-2, atol=1e-5)
+    torch.testing.assert_close(losses, expected, rtol=1e-4, atol=1e-5)
     for network, its_plain in zip(ours.networks.children(), plain.networks.children(), strict=True):
         ours_gradient, plain_gradient = (gradients(module) for module in (network, its_plain))
         assert (ours_gradient - plain_gradient).norm() <= 0.02 * plain_gradient.norm()
