@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-Precision = Literal["fp32", "bf16"]
+Precision = Literal["fp32", "tf32", "bf16"]
+"""tf32 is fp32 to the methods: whoever calls them lets the GPU round the factors of its products (to 10 bits)."""
 
 
 class Checkpoint(Protocol):

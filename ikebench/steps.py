@@ -57,6 +57,8 @@ class RunOptions:
     device: str = "auto"
     precision: Precision = "fp32"
     workers: int | None = None
+    in_flight: int | None = None
+    capture: bool = True
     checkpoint_every: int | None = None
     retry_failed: bool = False
     dry_run: bool = False
@@ -100,6 +102,8 @@ def run(workspace: Workspace, options: RunOptions) -> int:
         workspace.require_data()
     choices = jobs.choose_methods(options.methods, options.overrides, options.iterations, options.label)
     devices = _devices(options.device)
+    if options.precision == "tf32" and devices == ("cpu",):
+        raise UserError("--precision tf32 is arithmetic of NVIDIA's GPUs, and there is none here: use fp32 or bf16")
     workers = options.workers or (_cores() if devices == ("cpu",) else len(devices))
     if options.dry_run:
         return _dry_run(workspace, _plan(workspace, choices, options), workers)
@@ -107,7 +111,14 @@ def run(workspace: Workspace, options: RunOptions) -> int:
         described = _describe(workspace, "run", asdict(options) | {"devices": devices})
         pending = _plan(workspace, choices, options, described)
         _say_replaced(pending)
-        restorer = Restorer(workspace.root, devices, options.precision, checkpoint_every=options.checkpoint_every)
+        restorer = Restorer(
+            workspace.root,
+            devices,
+            options.precision,
+            checkpoint_every=options.checkpoint_every,
+            in_flight=options.in_flight,
+            capture=options.capture,
+        )
         try:
             failed = pending.failed + runner.execute(workspace, pending.todo, restorer, workers)
         finally:
