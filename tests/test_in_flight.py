@@ -1,7 +1,10 @@
 """A training step with static buffers, captured or not, and several images at work at once: the same bits."""
 
+import subprocess
+import sys
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import skimage.data
@@ -201,6 +204,14 @@ def test_lack_of_memory_ends_all_of_them():
         in_turns([course("a", False), course("b", True), course("c", False)], torch.device("cpu"))
     assert sorted(ended) == ["a", "b", "c"]
     assert restore_in_turns(lambda task: course("d", False), []) == []
+
+
+def test_the_gpu_benchmark_runs_without_one(tmp_path):
+    script = Path(__file__).resolve().parent.parent / "benchmarks/gpu.py"
+    few = ("--device", "cpu", "--methods", "zssr", "--iterations", "2", "--in-flight", "1,2", "--side", "48")
+    subprocess.run([sys.executable, script, *few, "--output", tmp_path / "gpu.md"], check=True, capture_output=True)
+    text = (tmp_path / "gpu.md").read_text()
+    assert text.count("\n## ") == 4 and text.count("| zssr x2 |") == 2 and "| +0.0000 | +0.0000 |" in text
 
 
 @pytest.mark.gpu
