@@ -29,6 +29,7 @@ def synchronise(device: torch.device) -> None:
 def reset_peak_memory(device: torch.device) -> None:
     """Give back what is not in use, and measure the peak from now on."""
     if device.type == "cuda":
+        torch.cuda.init()  # or the statistics refuse
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
         return

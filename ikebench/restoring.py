@@ -50,7 +50,7 @@ class Restorer:
     checkpoint_every: int | None = None
     in_flight: int | None = None
     capture: bool = True
-    _room: dict[tuple[str, int], int] = field(default_factory=dict)
+    _room: dict[tuple[str, int], int] = field(default_factory=dict, compare=False, repr=False)
     """What this worker has learned: method and scale -> images that its device holds."""
 
     @property
@@ -164,7 +164,7 @@ class Restorer:
         """Write the row of a job that failed; the others go on."""
         row = job.row(self.precision) | columns | {"seconds": None, "note": None}
         row |= {"status": "failed", "error": _one_line(error)}
-        if isinstance(error, OSError):  # a file or disk at fault, not the method: the job is not over
+        if isinstance(error, (OSError, torch.OutOfMemoryError)):  # a file, disk or full GPU is at fault: it is not over
             row |= {RETRY: True}
         else:
             row |= {"traceback": "".join(traceback.format_exception(error))}
