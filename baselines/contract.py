@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-Precision = Literal["fp32", "bf16"]
+Precision = Literal["fp32", "tf32", "bf16"]
+"""tf32 is fp32 to the methods: whoever calls them lets the GPU round the factors of its products (to 10 bits)."""
 
 
 class Checkpoint(Protocol):
@@ -44,6 +45,8 @@ class Task:
             methods that need it.
         progress: called with (iterations done, iterations in all).
         checkpoint: where to keep the state of a long training, if anywhere.
+        say: called with a line on what went otherwise than wished, for the result's row.
+        capture: let the training step be captured in a CUDA graph, where there is CUDA.
     """
 
     lr: Tensor
@@ -52,6 +55,8 @@ class Task:
     weights: Mapping[str, Tensor] | None = None
     progress: Callable[[int, int], None] = lambda done, total: None
     checkpoint: Checkpoint | None = None
+    say: Callable[[str], None] = lambda line: None
+    capture: bool = True
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,19 @@ class Restored:
     sr: Tensor
     kernel: NDArray[np.float64] | None = None
     note: str = ""
+
+
+class SomeFailed(Exception):
+    """Of several tasks, not all could be restored.
+
+    Attributes:
+        outcomes: of each task, in order: what was restored, or the error.
+    """
+
+    def __init__(self, outcomes: Sequence[Restored | Exception]) -> None:
+        """Keep the outcomes."""
+        super().__init__(f"{sum(isinstance(outcome, Exception) for outcome in outcomes)} tasks failed")
+        self.outcomes = outcomes
 
 
 def check_least(method: str, hyperparameters: object, least: Mapping[str, int]) -> None:
@@ -102,5 +120,6 @@ class Method(Protocol):
         Raises:
             ValueError: when an image is too small for the method, with the least size.
             FloatingPointError: when training diverges, with the iteration.
+            SomeFailed: in place of either, where several tasks were given and others could be restored.
         """
         ...

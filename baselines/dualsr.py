@@ -25,6 +25,7 @@ from baselines.zeroshot.losses import BicubicLoss, KernelLoss, bicubic_targets, 
 from baselines.zeroshot.quirks import chosen_quirks
 from baselines.zeroshot.stages import Stages
 from baselines.zeroshot.training import TrainingRun, adam, chunk_span, descend, run_wide, set_learning_rate
+from baselines.zeroshot.turns import Course, restore_in_turns
 
 SCALE = 2  # the released code's only one
 BATCH = 2  # release
@@ -74,14 +75,14 @@ class DualSR:
             ValueError: if the LR image is too small.
             FloatingPointError: if training diverges.
         """
-        return [self._restore(task, scale, precision) for task in tasks]
+        return restore_in_turns(lambda task: self._restore(task, scale, precision), tasks)
 
-    def _restore(self, task: Task, scale: int, precision: Precision) -> Restored:
+    def _restore(self, task: Task, scale: int, precision: Precision) -> Course[Restored]:
         rounds = scale // SCALE
         stages = Stages(task, rounds)
         sr, kernel = task.lr, None
         for _ in range(rounds):
-            trained = stages.run(partial(self._double, sr, precision))
+            trained = yield from stages.run(partial(self._double, sr, precision))
             sr = trained["sr"].clamp(0, 1)
         if rounds == 1:  # the kernels of two rounds belong to two images
             kernel = trained["kernel"].cpu().double().numpy()
@@ -89,10 +90,10 @@ class DualSR:
         notes = ["x2 run twice" if rounds > 1 else "", crop_note(side, self.crop)]
         return Restored(sr, kernel, "; ".join(filter(None, notes)))
 
-    def _double(self, lr: Tensor, precision: Precision, stage: Task) -> dict[str, Tensor]:
+    def _double(self, lr: Tensor, precision: Precision, stage: Task) -> Course[dict[str, Tensor]]:
         task = replace(stage, lr=lr)
         training = DualSRTraining(self, task, precision)
-        TrainingRun(training, task).advance(self.iterations)
+        yield from TrainingRun(training, task).chunks(self.iterations)
         return {"sr": training.restore(), "kernel": training.kernel()}
 
 

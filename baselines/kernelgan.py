@@ -17,6 +17,7 @@ from baselines.zeroshot.losses import BicubicLoss, KernelLoss, bicubic_targets
 from baselines.zeroshot.quirks import chosen_quirks
 from baselines.zeroshot.stages import Stages
 from baselines.zeroshot.training import TrainingRun, adam, chunk_generator, chunk_span, descend, set_learning_rate
+from baselines.zeroshot.turns import Course
 from baselines.zssr import ZSSR
 from degradations.resample import shift_kernel
 
@@ -49,22 +50,22 @@ class KernelGANZSSR(ZSSR):
         if self.kept_values >= KERNEL_SIDE**2:
             raise ValueError(f"kernelgan-zssr: kept_values must be under {KERNEL_SIDE**2}, not {self.kept_values}")
 
-    def _restore(self, task: Task, scale: int, precision: Precision) -> Restored:
+    def _restore(self, task: Task, scale: int, precision: Precision) -> Course[Restored]:
         stages = Stages(task, 2 if scale == SCALE else 3)
-        estimated = stages.run(self._estimate).cpu().numpy()  # a checkpoint may have brought it to the device
-        kernels = {SCALE: estimated}
+        estimated = yield from stages.run(self._estimate)
+        kernels = {SCALE: estimated.cpu().numpy()}  # a checkpoint may have brought it to the device
         if scale == 4:
-            kernels[4] = analytic_x4(estimated)
+            kernels[4] = analytic_x4(kernels[SCALE])
         centred = {step: shift_kernel(kernel, step) for step, kernel in kernels.items()}
-        sr = self.upscale(task, centred, stages, precision)
+        sr = yield from self.upscale(task, centred, stages, precision)
         crop = crop_side(task.lr, self.kernel_crop, SCALE, SMALLEST_CROP, "kernelgan-zssr")
         notes = [crop_note(crop, self.kernel_crop), self.note(task, scale)]
         return Restored(sr, kernel=kernels[scale], note="; ".join(dict.fromkeys(filter(None, notes))))
 
-    def _estimate(self, task: Task) -> Tensor:
+    def _estimate(self, task: Task) -> Course[Tensor]:
         """Train KernelGAN; gives the x2 kernel (n, n) float64."""
         training = KernelGANTraining(self, task)
-        TrainingRun(training, task).advance(self.iterations)
+        yield from TrainingRun(training, task).chunks(self.iterations)
         kernel = training.kernel().cpu().double().numpy()
         return torch.from_numpy(clean_kernel(kernel, self.kept_values, self.cut_share))
 

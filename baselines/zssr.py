@@ -20,6 +20,7 @@ from baselines.zeroshot.crops import crop_note, crop_side, cut_crops
 from baselines.zeroshot.quirks import chosen_quirks
 from baselines.zeroshot.stages import Stages
 from baselines.zeroshot.training import TrainingRun, adam, chunk_span, descend, run_wide, set_learning_rate
+from baselines.zeroshot.turns import Course, restore_in_turns
 from degradations.resample import bicubic_kernel
 
 Kernel = NDArray[np.float64]
@@ -69,12 +70,13 @@ class ZSSR:
             ValueError: if the LR image is too small.
             FloatingPointError: if training diverges.
         """
-        return [self._restore(task, scale, precision) for task in tasks]
+        return restore_in_turns(lambda task: self._restore(task, scale, precision), tasks)
 
-    def _restore(self, task: Task, scale: int, precision: Precision) -> Restored:
+    def _restore(self, task: Task, scale: int, precision: Precision) -> Course[Restored]:
         kernels = {step: bicubic_kernel(step) for step in (2, scale)}
         stages = Stages(task, len(kernels))
-        return Restored(self.upscale(task, kernels, stages, precision), note=self.note(task, scale))
+        sr = yield from self.upscale(task, kernels, stages, precision)
+        return Restored(sr, note=self.note(task, scale))
 
     def note(self, task: Task, scale: int) -> str:
         """Say it where the fathers are smaller than wanted."""
@@ -88,7 +90,7 @@ class ZSSR:
         """
         return crop_side(lr, self.crop, scale, SMALLEST_SON * scale, f"zssr at x{scale}")
 
-    def upscale(self, task: Task, kernels: dict[int, Kernel], stages: Stages, precision: Precision) -> Tensor:
+    def upscale(self, task: Task, kernels: dict[int, Kernel], stages: Stages, precision: Precision) -> Course[Tensor]:
         """Train at every scale of `kernels` in turn, always on the LR image itself, and upscale it by the last one.
 
         The network and Adam's state go from scale to scale, the learning rate starts anew (release).
@@ -98,12 +100,12 @@ class ZSSR:
         """
         trained: dict[str, Any] = {}
         for scale, kernel in kernels.items():
-            trained = stages.run(partial(self._train, trained, scale, kernel, precision))
+            trained = yield from stages.run(partial(self._train, trained, scale, kernel, precision))
         return trained["sr"]
 
     def _train(
         self, before: dict[str, Any], scale: int, kernel: Kernel, precision: Precision, task: Task
-    ) -> dict[str, Any]:
+    ) -> Course[dict[str, Any]]:
         training = ZSSRTraining(self, task, scale, kernel, precision)
         if before:
             training.net.load_state_dict(before["network"])
@@ -111,7 +113,7 @@ class ZSSR:
             training.start_rate()
         run = TrainingRun(training, task)
         while not training.review(run.iteration):
-            run.advance(training.next_review(run.iteration))
+            yield from run.chunks(training.next_review(run.iteration))
         return {
             "sr": training.restore(),
             "network": training.net.state_dict(),
@@ -125,10 +127,10 @@ class ZSSRGroundTruth(ZSSR):
 
     needs: ClassVar[tuple[str, ...]] = ("kernel",)
 
-    def _restore(self, task: Task, scale: int, precision: Precision) -> Restored:
+    def _restore(self, task: Task, scale: int, precision: Precision) -> Course[Restored]:
         if task.kernel is None:
             raise ValueError("zssr-gt needs the true kernel, which this degradation does not have")
-        sr = self.upscale(task, {scale: task.kernel}, Stages(task, 1), precision)
+        sr = yield from self.upscale(task, {scale: task.kernel}, Stages(task, 1), precision)
         return Restored(sr, note=self.note(task, scale))
 
 

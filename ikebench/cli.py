@@ -166,7 +166,11 @@ def make_data(**options: Any) -> int:  # noqa: ANN401 (click hands over its opti
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option(
-    "--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True, help="Of the networks."
+    "--precision",
+    type=click.Choice(["fp32", "tf32", "bf16"]),
+    default="fp32",
+    show_default=True,
+    help="Of the networks; tf32: on GPUs only.",
 )
 @workers_option
 @click.option(
@@ -189,6 +193,13 @@ def make_data(**options: Any) -> int:  # noqa: ANN401 (click hands over its opti
     default=None,
     help="Of Ray: each job's share of a GPU, 0.25 for four jobs on each.  [default: 1, or 0 on CPUs]",
 )
+@click.option(
+    "--in-flight",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Images that train at once on a device.  [default: what a GPU's memory holds; 1 on a CPU]",
+)
+@click.option("--capture/--no-capture", default=True, help="Capture training steps in CUDA graphs.  [default: on GPUs]")
 @click.option(
     "--checkpoint-every", type=click.IntRange(min=1), default=None, help="Save long trainings, in iterations."
 )

@@ -1,13 +1,11 @@
-"""One job, in a worker process: LR file -> method -> SR file and row file."""
+"""Jobs in a worker process: LR files -> method -> SR files and row files."""
 
-import ctypes
 import io
 import time
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +13,25 @@ import numpy as np
 import scipy.io
 import torch
 
-from baselines.contract import Precision, Restored, Task
+from baselines.contract import Precision, Restored, SomeFailed, Task
 from baselines.weights import read_weights
 from degradations.resample import quantise
+from ikebench import devices
 from ikebench.image_files import read_image, sha256_file, write_atomic, write_png
 from ikebench.jobs import Job, WeightsFile
 from ikebench.store import RETRY, Row, checkpoint_path, estimated_kernel_path, row_path, write_row
 
 PROGRESS_EVERY = 0.5  # seconds between two messages to the parent
+MOST_IN_FLIGHT = 8  # images on a GPU, however large; a guess until benchmarks/gpu.py has been run on one
+SHARE_OF_FREE = 0.8  # of a GPU's free memory, to be filled: images differ in size
+SMALLEST_TILE = 32  # px
+
+Send = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Restorer:
-    """Runs jobs in a worker: a picklable `ikebench.engines.Work`.
+    """Runs jobs in a worker: a picklable `ikebench.engines.Work`, whose items are lists of jobs.
 
     Attributes:
         root: of the workspace.
@@ -35,6 +39,8 @@ class Restorer:
         precision: of the training.
         threads: of each worker on a CPU.
         checkpoint_every: iterations between two saved states; None for none.
+        in_flight: images at work at once; None for one on a CPU, and as many as its memory holds on a GPU.
+        capture: let training steps be captured in CUDA graphs.
     """
 
     root: Path
@@ -42,45 +48,129 @@ class Restorer:
     precision: Precision = "fp32"
     threads: int = 1
     checkpoint_every: int | None = None
+    in_flight: int | None = None
+    capture: bool = True
+    _room: dict[tuple[str, int], int] = field(default_factory=dict, compare=False, repr=False)
+    """What this worker has learned: method and scale -> images that its device holds."""
 
-    def __call__(self, job: Job, worker: int, send: Callable[[int, int], None]) -> Row:
-        """Run a job and write what came of it; gives the row. Trouble becomes a row with its error."""
+    @property
+    def most_in_flight(self) -> int:
+        """How many jobs to hand to a worker at once."""
+        return self.in_flight or (1 if self.devices == ("cpu",) else MOST_IN_FLIGHT)
+
+    def __call__(self, jobs: Sequence[Job], worker: int, send: Callable[[int, int], None]) -> list[Row]:
+        """Run jobs that differ in their images alone and write what came of them; gives their rows, in order.
+
+        Trouble becomes a row with its error. What memory does not hold is tried with fewer images at once, then in
+        smaller tiles.
+        """
         torch.set_num_threads(self.threads)
         device = torch.device(self.devices[worker % len(self.devices)])
-        row = job.row(self.precision) | {"device": _device_name(device)}
-        _reset_peak_memory(device)
-        try:
-            row |= self._restore(job, device, _throttled(send))
-        except OSError as error:  # a file or disk at fault, not the method: the job is not over
-            row |= {"status": "failed", "error": _one_line(error), RETRY: True}
-        except Exception as error:  # whatever goes wrong in one job: the rest goes on
-            row |= {"status": "failed", "error": _one_line(error), "traceback": traceback.format_exc()}
-            (self.root / checkpoint_path(job.sr_path)).unlink(missing_ok=True)
-        row["peak_mem_mib"] = _peak_memory_mib(device)
-        write_row(self.root / row_path(job.sr_path), row)
-        return row
+        devices.set_arithmetic(device, self.precision)
+        rows: list[Row] = []
+        waiting, progress = list(jobs), _shares(_throttled(send), len(jobs))
+        while waiting:
+            group = waiting[: self._room.get(_like(waiting[0])) or self.in_flight or 1]
+            try:
+                ended = self._restore(group, progress[len(rows) :], device)
+            except torch.OutOfMemoryError as error:
+                ended = self._relieve(group, waiting, device, error)
+            rows += ended
+            del waiting[: len(ended)]
+        return rows
 
-    def _restore(self, job: Job, device: torch.device, progress: Callable[[int, int], None]) -> Row:
-        lr_file = self.root / job.data["lr_path"]
-        if sha256_file(lr_file) != job.data["lr_sha256"]:
-            raise OSError(f"{job.data['lr_path']} is not what make-data wrote: run make-data again")
-        lr = torch.from_numpy(read_image(lr_file)).permute(2, 0, 1)[None].to(device).float() / 255
-        checkpoint = self._checkpoint(job, device) if self.checkpoint_every else None
-        weights = None if job.weights is None else _weights(job.weights)
-        task = Task(lr, job.seed, self._true_kernel(job), weights, progress, checkpoint)
-        restored, seconds = _timed(job, task, self.precision)
-        seconds += checkpoint.seconds_before if checkpoint else 0
-        columns = self._write(job, restored, lr.shape)
-        (self.root / checkpoint_path(job.sr_path)).unlink(missing_ok=True)
-        return columns | {"status": "ok", "seconds": seconds, "note": _note(job, restored)}
+    def _restore(self, jobs: Sequence[Job], progress: Sequence[Send], device: torch.device) -> list[Row]:
+        """Restore images together.
+
+        Raises:
+            torch.OutOfMemoryError: then nothing has been written.
+        """
+        devices.reset_peak_memory(device)
+        remarks: list[list[str]] = [[] for _ in jobs]
+        given = [
+            self._attempt(job, device, len(jobs), report, said.append)
+            for job, report, said in zip(jobs, progress, remarks, strict=False)
+        ]
+        tasks = [task for task in given if isinstance(task, Task)]
+        found, seconds = _timed(jobs[0], tasks, self.precision)
+        outcomes = iter(found)
+        row = {"device": devices.name_of(device), "in_flight": len(jobs)}
+        row["peak_mem_mib"] = devices.peak_memory_mib(device)
+        if device.type == "cuda" and self.in_flight is None:  # the first image, alone, has shown what one takes
+            room = min(max(devices.room_for(device, SHARE_OF_FREE), 1), MOST_IN_FLIGHT)
+            self._room.setdefault(_like(jobs[0]), room)
+        return [
+            self._finish(job, task, next(outcomes), row | {"seconds": seconds, "note": said})
+            if isinstance(task, Task)
+            else self._fail(job, task, row)
+            for job, task, said in zip(jobs, given, remarks, strict=True)
+        ]
+
+    def _relieve(
+        self, group: list[Job], waiting: list[Job], device: torch.device, error: torch.OutOfMemoryError
+    ) -> list[Row]:
+        """Make the next try smaller; where nothing is left to make smaller, give the job's row."""
+        if len(group) > 1:
+            self._room[_like(group[0])] = len(group) // 2
+            return []
+        smaller = _in_smaller_tiles(group[0])
+        if smaller is None:
+            return [self._fail(group[0], error, {"device": devices.name_of(device), "in_flight": 1})]
+        waiting[0] = smaller
+        return []
+
+    def _attempt(
+        self, job: Job, device: torch.device, shared_by: int, progress: Send, say: Callable[[str], None]
+    ) -> Task | Exception:
+        """Read what a job needs."""
+        try:
+            lr_file = self.root / job.data["lr_path"]
+            if sha256_file(lr_file) != job.data["lr_sha256"]:
+                raise OSError(f"{job.data['lr_path']} is not what make-data wrote: run make-data again")
+            lr = torch.from_numpy(read_image(lr_file)).permute(2, 0, 1)[None].to(device).float() / 255
+            checkpoint = self._checkpoint(job, device, shared_by) if self.checkpoint_every else None
+            weights = None if job.weights is None else _weights(job.weights)
+            return Task(lr, job.seed, self._true_kernel(job), weights, progress, checkpoint, say, self.capture)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:
+            return error
 
     def _true_kernel(self, job: Job) -> np.ndarray | None:
         path = job.data["kernel_path"]
         return None if path is None else np.load(self.root / path)
 
-    def _checkpoint(self, job: Job, device: torch.device) -> "CheckpointFile":
+    def _checkpoint(self, job: Job, device: torch.device, shared_by: int) -> "CheckpointFile":
         assert self.checkpoint_every is not None
-        return CheckpointFile(self.root / checkpoint_path(job.sr_path), job.key, self.checkpoint_every, device)
+        path = self.root / checkpoint_path(job.sr_path)
+        return CheckpointFile(path, job.key, self.checkpoint_every, device, shared_by)
+
+    def _finish(self, job: Job, task: Task, outcome: Restored | Exception, columns: Row) -> Row:
+        """Write what came of a job, and its row."""
+        if isinstance(outcome, Exception):
+            return self._fail(job, outcome, columns)
+        try:
+            written = self._write(job, outcome, task.lr.shape)
+        except Exception as error:
+            return self._fail(job, error, columns)
+        checkpoint, row = task.checkpoint, job.row(self.precision) | columns | written | {"status": "ok"}
+        row["seconds"] += checkpoint.seconds_before if isinstance(checkpoint, CheckpointFile) else 0
+        row["note"] = _note(job, outcome, columns["note"])
+        (self.root / checkpoint_path(job.sr_path)).unlink(missing_ok=True)
+        write_row(self.root / row_path(job.sr_path), row)
+        return row
+
+    def _fail(self, job: Job, error: Exception, columns: Row) -> Row:
+        """Write the row of a job that failed; the others go on."""
+        row = job.row(self.precision) | columns | {"seconds": None, "note": None}
+        row |= {"status": "failed", "error": _one_line(error)}
+        if isinstance(error, (OSError, torch.OutOfMemoryError)):  # a file, disk or full GPU is at fault: it is not over
+            row |= {RETRY: True}
+        else:
+            row |= {"traceback": "".join(traceback.format_exception(error))}
+            (self.root / checkpoint_path(job.sr_path)).unlink(missing_ok=True)
+        write_row(self.root / row_path(job.sr_path), row)
+        return row
 
     def _write(self, job: Job, restored: Restored, lr_shape: torch.Size) -> Row:
         image = _to_image(restored.sr, lr_shape, job.case["scale"])
@@ -104,6 +194,7 @@ class CheckpointFile:
         key: of the job.
         every: iterations between two saves.
         device: where a loaded state goes.
+        shared_by: trainings under way at once, which share the seconds.
         seconds_before: that the training had taken when the loaded state was saved.
     """
 
@@ -111,6 +202,7 @@ class CheckpointFile:
     key: str
     every: int
     device: torch.device
+    shared_by: int = 1
     seconds_before: float = 0.0
     started: float = field(default_factory=time.perf_counter)
 
@@ -128,7 +220,7 @@ class CheckpointFile:
     def save(self, state: dict[str, Any]) -> None:
         """Write the state, whole or not at all."""
         buffer = io.BytesIO()
-        seconds = self.seconds_before + time.perf_counter() - self.started
+        seconds = self.seconds_before + (time.perf_counter() - self.started) / self.shared_by
         torch.save({"key": self.key, "state": state, "seconds": seconds}, buffer)
         write_atomic(self.path, buffer.getvalue())
 
@@ -140,16 +232,48 @@ def _weights(file: WeightsFile) -> dict[str, torch.Tensor]:
     return read_weights(file.path)
 
 
-def _timed(job: Job, task: Task, precision: Precision) -> tuple[Restored, float]:
-    """Call the method and time the call alone, synchronised."""
-    _synchronise(task.lr.device)
+def _timed(job: Job, tasks: list[Task], precision: Precision) -> tuple[list[Restored | Exception], float]:
+    """Call the method and time the call alone, synchronised; gives each task's outcome and share of the seconds."""
+    if not tasks:
+        return [], 0.0
+    device = tasks[0].lr.device
+    devices.synchronise(device)
     started = time.perf_counter()
-    results = job.choice.method([task], job.case["scale"], precision)
-    _synchronise(task.lr.device)
-    if not (isinstance(results, list) and len(results) == 1 and isinstance(results[0], Restored)):
-        raise TypeError("the method must return a list with one baselines.contract.Restored for each task")
-    [restored] = results
-    return restored, time.perf_counter() - started
+    outcomes = _outcomes(job, tasks, precision)
+    devices.synchronise(device)
+    return outcomes, (time.perf_counter() - started) / len(tasks)
+
+
+def _outcomes(job: Job, tasks: list[Task], precision: Precision) -> list[Restored | Exception]:
+    try:
+        results = job.choice.method(tasks, job.case["scale"], precision)
+        if not (isinstance(results, list) and [type(result) for result in results] == [Restored] * len(tasks)):
+            raise TypeError("the method must return a list with one baselines.contract.Restored for each task")
+        return list(results)
+    except SomeFailed as some:
+        return list(some.outcomes)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:
+        if len(tasks) == 1:
+            return [error]
+    # A method that does not say which of the images was at fault: one by one.
+    return [outcome for task in tasks for outcome in _outcomes(job, [task], precision)]
+
+
+def _like(job: Job) -> tuple[str, int]:
+    """Name what jobs that take about equal memory have in common."""
+    return job.choice.label, job.case["scale"]
+
+
+def _in_smaller_tiles(job: Job) -> Job | None:
+    """Give the job with the method's tiles halved, where it has such; the settings in its row then say so."""
+    tile = getattr(job.choice.method, "tile", None)
+    if not isinstance(tile, int) or tile // 2 < SMALLEST_TILE:
+        return None
+    choice = job.choice
+    method, settings = replace(choice.method, tile=tile // 2), {**choice.settings, "tile": tile // 2}
+    return replace(job, choice=replace(choice, method=method, settings=settings))
 
 
 def _to_image(sr: torch.Tensor, lr_shape: torch.Size, scale: int) -> np.ndarray:
@@ -172,24 +296,33 @@ def _write_kernel(path: Path, kernel: np.ndarray) -> None:
     write_atomic(path.with_suffix(".mat"), matlab.getvalue())
 
 
-def _note(job: Job, restored: Restored) -> str | None:
+def _note(job: Job, restored: Restored, said: Sequence[str]) -> str | None:
     """Tell what a reader of the table must know beside the settings: the weights, and what the method says."""
     variant = f"variant of {job.choice.name}" if job.choice.label != job.choice.name else ""
     weights = f"weights {job.weights.path.name}" if job.weights else ""
-    return "; ".join(filter(None, [variant, weights, restored.note])) or None
+    return "; ".join(filter(None, [variant, weights, restored.note, *dict.fromkeys(said)])) or None
 
 
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
+    if isinstance(error, torch.OutOfMemoryError):
+        return f"the GPU's memory does not hold it: {'. '.join(text.split('. ')[:2])}"
     explained = isinstance(error, (ValueError, FloatingPointError, OSError))
     return text if explained and text else f"{type(error).__name__}: {text}"
 
 
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+def _shares(send: Send, count: int) -> list[Send]:
+    """Give each of some jobs its own progress; their mean is sent."""
+    done = [0] * count
+
+    def progress(index: int, iterations: int, total: int) -> None:
+        done[index] = iterations
+        send(sum(done) // count, total)
+
+    return [partial(progress, index) for index in range(count)]
 
 
-def _throttled(send: Callable[[int, int], None]) -> Callable[[int, int], None]:
+def _throttled(send: Send) -> Send:
     last = 0.0
 
     def progress(done: int, total: int) -> None:
@@ -200,28 +333,3 @@ def _throttled(send: Callable[[int, int], None]) -> Callable[[int, int], None]:
             send(done, total)
 
     return progress
-
-
-def _synchronise(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
-def _reset_peak_memory(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        return
-    # Other C libraries and some containers refuse; then the peak is that of the process so far.
-    with suppress(AttributeError, OSError):
-        ctypes.CDLL(None).malloc_trim(0)  # gives back what the job before has freed
-        Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM (man 5 proc)
-
-
-def _peak_memory_mib(device: torch.device) -> float:
-    """Peak of the GPU's allocated memory, or of the process's resident memory on a CPU."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    return float("nan")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import TypeGuard
 
 import pandas as pd
 
@@ -17,8 +18,8 @@ from ikebench.store import CASE_COLUMNS, RETRY, Row, Workspace, read_row, read_t
 
 PNG_BYTES_PER_PIXEL = 2.0  # of a colour photograph, about: DIV2K's are 1.3 to 2.2
 
-Engine = Callable[[Sequence[Job], Work], Iterator[Event]]
-"""Runs every job through the work, somewhere, and gives events as they happen."""
+Engine = Callable[[Sequence[list[Job]], Work], Iterator[Event]]
+"""Runs every group of jobs through the work, somewhere, and gives events as they happen."""
 
 
 @dataclass
@@ -51,7 +52,7 @@ def pending(workspace: Workspace, jobs: Sequence[Job], *, retry_failed: bool = F
             if row["status"] == "failed" and not (retry_failed or row.get(RETRY)):
                 result.failed.append(row)
                 continue
-            if row["status"] == "ok" and _is_intact(workspace.root / job.sr_path, row["sr_sha256"]):
+            if _is_done(row, workspace, job):
                 result.done += 1
                 continue
         elif row is not None:
@@ -60,29 +61,50 @@ def pending(workspace: Workspace, jobs: Sequence[Job], *, retry_failed: bool = F
     return result
 
 
-def execute(workspace: Workspace, jobs: Sequence[Job], restorer: Restorer, engine: Engine) -> list[Row]:
-    """Run jobs on an engine, with progress on stderr, and give the rows of those that failed."""
-    failed = []
-    fractions = [0.0] * len(jobs)
-
-    def spent() -> float:
-        return sum(job.cost * fraction for job, fraction in zip(jobs, fractions, strict=True))
-
+def execute(workspace: Workspace, jobs: Sequence[Job], restorer: Restorer, engine: Engine, workers: int) -> list[Row]:
+    """Run jobs on an engine of so many workers, with progress on stderr, and give the rows of those that failed."""
+    failed: list[Row] = []
+    groups = grouped(jobs, min(restorer.most_in_flight, -(-len(jobs) // workers)))
+    ended, started = 0.0, [0.0] * len(groups)  # cost of the jobs that have ended well, of groups under way
     with Progress(len(jobs), sum(job.cost for job in jobs), "jobs") as progress:
-        for event in engine(jobs, restorer):
-            job = jobs[event.item]
+        for event in engine(groups, restorer):
+            group = groups[event.item]
             if isinstance(event, Progressed):
-                fractions[event.item] = event.done / max(event.total, 1)
-                progress.show(spent(), f"{describe(job.case)}, iteration {event.done}/{event.total}")
+                started[event.item] = sum(job.cost for job in group) * event.done / max(event.total, 1)
+                progress.show(ended + sum(started), f"{_name(group)}, iteration {event.done}/{event.total}")
                 continue
-            row = event.result if isinstance(event, Finished) else _lost_row(workspace, job, event, restorer.precision)
-            fractions[event.item] = 1.0 if row["status"] == "ok" else 0.0
-            if row["status"] == "failed":
-                progress.drop(job.cost)
-            progress.finish(spent(), f"{describe(job.case)}: {_outcome(row)}")
-            if row["status"] == "failed":
-                failed.append(row)
+            if isinstance(event, Finished):
+                rows = event.result
+            else:
+                rows = _rows_of_the_lost(workspace, group, event, restorer.precision)
+            started[event.item] = 0.0
+            for job, row in zip(group, rows, strict=True):
+                if row["status"] == "failed":
+                    progress.drop(job.cost)
+                    failed.append(row)
+                else:
+                    ended += job.cost
+                progress.finish(ended + sum(started), f"{describe(job.case)}: {_outcome(row)}")
     return failed
+
+
+def grouped(jobs: Sequence[Job], most: int) -> list[list[Job]]:
+    """Put up to `most` jobs together that can be at work at once: trainings of one method at one scale."""
+    groups: list[list[Job]] = []
+    unfilled: dict[tuple[str, int], list[Job]] = {}
+    for job in jobs:
+        alike = (job.choice.label, job.case["scale"])
+        group = unfilled.get(alike)
+        if group is None or len(group) >= most or job.choice.method.supervision != "zero-shot":
+            group = unfilled[alike] = []
+            groups.append(group)
+        group.append(job)
+    return groups
+
+
+def _name(group: Sequence[Job]) -> str:
+    more = f" and {len(group) - 1} more" if len(group) > 1 else ""
+    return describe(group[0].case) + more
 
 
 def describe(case: Row) -> str:
@@ -133,11 +155,24 @@ def _is_intact(path: Path, sha256: str) -> bool:
     return path.exists() and sha256_file(path) == sha256
 
 
-def _lost_row(workspace: Workspace, job: Job, event: Lost, precision: str) -> Row:
-    """Write the row that the dead worker could not."""
-    row = job.row(precision) | {"status": "failed", "error": event.reason}
-    write_row(workspace.root / row_path(job.sr_path), row)
-    return row
+def _rows_of_the_lost(workspace: Workspace, group: Sequence[Job], event: Lost, precision: str) -> list[Row]:
+    """Write the rows that the dead worker could not; what it had ended well is there."""
+    rows: list[Row] = []
+    for job in group:
+        path = workspace.root / row_path(job.sr_path)
+        row = read_row(path)
+        if _is_done(row, workspace, job):
+            rows.append(row)
+        else:
+            rows.append(job.row(precision) | {"status": "failed", "error": event.reason})
+            write_row(path, rows[-1])
+    return rows
+
+
+def _is_done(row: Row | None, workspace: Workspace, job: Job) -> TypeGuard[Row]:
+    if row is None or row["key"] != job.key or row["status"] != "ok":
+        return False
+    return _is_intact(workspace.root / job.sr_path, row["sr_sha256"])
 
 
 def _outcome(row: Row) -> str:

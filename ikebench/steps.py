@@ -62,6 +62,8 @@ class RunOptions:
     engine: str = "local"
     address: str | None = None
     gpus_per_job: float | None = None
+    in_flight: int | None = None
+    capture: bool = True
     checkpoint_every: int | None = None
     retry_failed: bool = False
     dry_run: bool = False
@@ -105,16 +107,24 @@ def run(workspace: Workspace, options: RunOptions) -> int:
     if options.lr is None:
         workspace.require_data()
     choices = jobs.choose_methods(options.methods, options.overrides, options.iterations, options.label)
+    if options.precision == "tf32" and devices == ("cpu",):
+        raise UserError("--precision tf32 is arithmetic of NVIDIA's GPUs, and there is none here: use fp32 or bf16")
     if options.dry_run:
         return _dry_run(workspace, _plan(workspace, choices, options), workers)
     with workspace.locked():
         described = _describe(workspace, "run", asdict(options) | {"devices": devices})
         pending = _plan(workspace, choices, options, described)
         _say_replaced(pending)
-        root = workspace.root.absolute()  # processes of other machines start in other folders
-        restorer = Restorer(root, devices, options.precision, checkpoint_every=options.checkpoint_every)
+        restorer = Restorer(
+            workspace.root.absolute(),  # processes of other machines start in other folders
+            devices,
+            options.precision,
+            checkpoint_every=options.checkpoint_every,
+            in_flight=options.in_flight,
+            capture=options.capture,
+        )
         try:
-            failed = pending.failed + runner.execute(workspace, pending.todo, restorer, engine)
+            failed = pending.failed + runner.execute(workspace, pending.todo, restorer, engine, workers)
         finally:
             runs = collect_runs(workspace, described)
         _say(f"{len(pending.todo)} jobs run, {pending.done} already done, {len(failed)} failed")

@@ -51,8 +51,9 @@ RUN_SCHEMA = pa.schema(
         "sr_path": pa.string(),
         "sr_sha256": pa.string(),
         "kernel_path": pa.string(),  # null: the method estimates none
-        "seconds": pa.float64(),  # of the method alone
-        "peak_mem_mib": pa.float64(),
+        "seconds": pa.float64(),  # of the method alone; with several images in flight, each one's share
+        "peak_mem_mib": pa.float64(),  # of all images in flight together
+        "in_flight": pa.int32(),  # images at work at once
         "device": pa.string(),
         "precision": pa.string(),
         "note": pa.string(),

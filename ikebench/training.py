@@ -15,6 +15,7 @@ from baselines.contract import Precision
 from baselines.supervised_training import EDSRBaselineRecipe, PairSampler, SupervisedTraining
 from baselines.tiling import tiled
 from degradations.resample import imresize, quantise
+from ikebench import devices
 from ikebench.catalog import Overrides, configured, recipe_class
 from ikebench.errors import UserError
 from ikebench.metrics import PROTOCOLS, luma, psnr, shave
@@ -116,6 +117,7 @@ def train(folder: Path, options: TrainOptions, device: torch.device, described: 
     images, validation_images = _find(options, say)
     settings = _settings(options, recipe, images, validation_images)
     record = Record(folder, f"{options.network}_x{options.scale}", settings)
+    devices.set_arithmetic(device, options.precision)
     with Workspace(folder).locked():  # the workspace itself stays free during a long training
         if options.restart:
             record.restart()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from baselines.contract import Checkpoint, Task
+from baselines.zeroshot.turns import Course
 
 
 class Stages:
@@ -18,14 +19,14 @@ class Stages:
         self.results: list[Any] = saved["results"]
         self._state: dict[str, Any] | None = saved["state"]
 
-    def run(self, work: Callable[[Task], Any]) -> Any:  # noqa: ANN401 (whatever the stage gives)
-        """Give the result of the next stage: `work(task)`, with its part of progress and checkpoint.
+    def run(self, work: Callable[[Task], Course[Any]]) -> Course[Any]:
+        """Give the result of the next stage: that of `work(task)`, with its part of progress and checkpoint.
 
         The result must be made of tensors, numbers and containers of them.
         """
         index, self.ended = self.ended, self.ended + 1
         if index == len(self.results):
-            result = work(self._part(index))
+            result = yield from work(self._part(index))
             self.results.append(result)
             self._state = None
         return self.results[index]

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from baselines.contract import Precision, Task
+from baselines.zeroshot.captured import CapturedStep
+from baselines.zeroshot.turns import Course, in_turns
 
 CHUNK = 50
 """Iterations whose inputs are drawn at once, and between two looks at whether the losses are finite."""
@@ -39,7 +41,11 @@ class Training(Protocol):
         ...
 
     def step(self, inputs: dict[str, Tensor]) -> Tensor:
-        """Train one iteration and give its losses (n,). Static: no branch on data, no look at a value."""
+        """Train one iteration and give its losses (n,).
+
+        Static, so that it can be captured in a CUDA graph: no branch on data, no look at a value, no tensor made on the
+        host, nothing drawn at random.
+        """
         ...
 
 
@@ -52,13 +58,24 @@ class TrainingRun:
         self.task = task
         self.iteration = 0
         self._drawn: tuple[int, dict[str, Tensor]] | None = None
+        self._step = CapturedStep(training.step, capture=task.capture and task.lr.is_cuda, say=task.say)
         self._diverged_at = torch.full((), -1, dtype=torch.long, device=task.lr.device)
         state = task.checkpoint.load() if task.checkpoint else None
         if state is not None:
             self._resume(state)
 
     def advance(self, until: int) -> None:
-        """Train up to iteration `until`.
+        """Train up to iteration `until`, this image alone.
+
+        Raises:
+            FloatingPointError: if a loss is not finite; names the iteration.
+        """
+        [outcome] = in_turns([self.chunks(until)], self.task.lr.device)
+        if outcome is not None:
+            raise outcome
+
+    def chunks(self, until: int) -> Course[None]:
+        """Train up to iteration `until`, with a pause after every chunk.
 
         Raises:
             FloatingPointError: if a loss is not finite; names the iteration.
@@ -67,11 +84,11 @@ class TrainingRun:
             chunk, offset = divmod(self.iteration, CHUNK)
             inputs = self._draw(chunk)
             for index in range(offset, min(CHUNK, until - chunk * CHUNK)):
-                losses = self.training.step({name: drawn[index] for name, drawn in inputs.items()})
-                self._watch(losses)
+                self._watch(self._step({name: drawn[index] for name, drawn in inputs.items()}))
                 self.iteration += 1
                 self.task.progress(self.iteration, self.training.iterations)
                 self._checkpoint()
+            yield
             self._raise_if_diverged()
 
     def _draw(self, chunk: int) -> dict[str, Tensor]:

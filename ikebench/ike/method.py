@@ -23,6 +23,7 @@ from baselines.zeroshot.training import (
     run_wide,
     set_learning_rate,
 )
+from baselines.zeroshot.turns import Course, restore_in_turns
 from ikebench.ike import losses
 from ikebench.ike.network import (
     Activation,
@@ -98,11 +99,11 @@ class IKE:
             ValueError: if a side of the LR image is under 12 x scale px.
             FloatingPointError: if training diverges.
         """
-        return [self._restore(task, scale, precision) for task in tasks]
+        return restore_in_turns(lambda task: self._restore(task, scale, precision), tasks)
 
-    def _restore(self, task: Task, scale: int, precision: Precision) -> Restored:
+    def _restore(self, task: Task, scale: int, precision: Precision) -> Course[Restored]:
         training = self.training(task, scale, precision)
-        TrainingRun(training, task).advance(self.iterations)
+        yield from TrainingRun(training, task).chunks(self.iterations)
         return Restored(training.restore(), note=crop_note(training.crop, self.crop))
 
     def training(self, task: Task, scale: int, precision: Precision) -> "IKETraining":

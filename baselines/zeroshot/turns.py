@@ -1,0 +1,76 @@
+"""Several images at work on one device: each goes on by a chunk of iterations in its turn."""
+
+import traceback
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TypeVar
+
+import torch
+
+from baselines.contract import Restored, SomeFailed, Task
+
+T = TypeVar("T")
+
+Course = Generator[None, None, T]
+"""Work on one image. It pauses when it has handed a chunk of work to the device, before it waits for it."""
+
+
+def restore_in_turns(restore: Callable[[Task], Course[Restored]], tasks: Sequence[Task]) -> list[Restored]:
+    """Restore all tasks at once: what a zero-shot method's call does.
+
+    Raises:
+        SomeFailed: if several tasks were given and not all ended well; the error itself if it was one task.
+        torch.OutOfMemoryError: at once, for all of them.
+    """
+    if not tasks:
+        return []
+    outcomes = in_turns([restore(task) for task in tasks], tasks[0].lr.device)
+    restored = [outcome for outcome in outcomes if isinstance(outcome, Restored)]
+    if len(restored) == len(outcomes):
+        return restored
+    if len(outcomes) == 1 and isinstance(outcomes[0], Exception):
+        raise outcomes[0]
+    raise SomeFailed(outcomes)
+
+
+def in_turns(courses: Sequence[Course[T]], device: torch.device) -> list[T | Exception]:
+    """Run courses to their ends, in turns, each on a CUDA stream of its own; gives their results or errors.
+
+    While the host waits for one course's chunk, the device has those of the others to work on.
+
+    Raises:
+        torch.OutOfMemoryError: the memory is everybody's, so this ends all courses.
+    """
+    outcomes: dict[int, T | Exception] = {}
+    lanes = _lanes(device, len(courses))
+    try:
+        while len(outcomes) < len(courses):
+            for index, course in enumerate(courses):
+                if index in outcomes:
+                    continue
+                try:
+                    with lanes[index]:
+                        next(course)
+                except StopIteration as end:
+                    outcomes[index] = end.value
+                except torch.OutOfMemoryError:
+                    raise
+                except Exception as error:  # one image's trouble: the others go on
+                    traceback.clear_frames(error.__traceback__)  # they hold networks and graphs
+                    outcomes[index] = error
+    finally:
+        for course in courses:
+            course.close()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)  # what comes next, on the default stream, finds the results there
+    return [outcomes[index] for index in range(len(courses))]
+
+
+def _lanes(device: torch.device, count: int) -> list[AbstractContextManager[object]]:
+    """Give each course what it runs in."""
+    if device.type != "cuda":
+        return [nullcontext() for _ in range(count)]
+    streams = [torch.cuda.Stream(device) for _ in range(count)]
+    for stream in streams:
+        stream.wait_stream(torch.cuda.current_stream(device))  # which made the LR images
+    return [torch.cuda.stream(stream) for stream in streams]

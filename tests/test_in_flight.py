@@ -1,0 +1,237 @@
+"""A training step with static buffers, captured or not, and several images at work at once: the same bits."""
+
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import skimage.data
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from baselines.contract import Restored, SomeFailed, Task
+from baselines.dualsr import DualSR, DualSRTraining
+from baselines.kernelgan import KernelGANTraining, KernelGANZSSR
+from baselines.zeroshot.captured import EAGER, CapturedStep
+from baselines.zeroshot.training import TrainingRun
+from baselines.zeroshot.turns import in_turns, restore_in_turns
+from baselines.zssr import ZSSR, ZSSRTraining
+from degradations.resample import bicubic_kernel
+from ikebench.ike.method import IKE
+from ikebench.ike.release import IKERelease
+
+COUNT = 7  # iterations: some before the capture, some after it
+
+
+def photo(height=112, width=120, top=60):
+    pixels = skimage.data.astronaut()[top : top + height, 140 : 140 + width]
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255
+
+
+TRAININGS = {
+    "kernelgan": lambda task: KernelGANTraining(KernelGANZSSR(iterations=COUNT), task),
+    "zssr": lambda task: ZSSRTraining(ZSSR(iterations=COUNT, width=16), task, 2, bicubic_kernel(2)),
+    "dualsr": lambda task: DualSRTraining(DualSR(iterations=COUNT, width=16, crop=64), task),
+    "ike": lambda task: IKE(iterations=COUNT, crop=48).training(task, 2, "fp32"),
+    "ike in bf16": lambda task: IKE(iterations=COUNT, crop=48).training(task, 2, "bf16"),
+    "ike-release": lambda task: IKERelease(iterations=COUNT, crop=48).training(task, 2, "fp32"),
+}
+
+
+def losses_of(build, task, wrapped):
+    """Train with a step wrapped in something; gives the losses of every iteration and the weights at the end."""
+    training = build(task)
+    step, inputs = wrapped(training.step), training.draw(0)
+    losses = [step({name: drawn[index] for name, drawn in inputs.items()}).clone() for index in range(COUNT)]
+    return losses, [weight.detach() for weight in training.networks.parameters()]
+
+
+@pytest.mark.parametrize("build", TRAININGS.values(), ids=TRAININGS)
+def test_static_buffers_change_no_bit(build):
+    task, said = Task(photo(), seed=3), []
+    plain = losses_of(build, task, lambda step: step)
+    buffered = losses_of(build, task, lambda step: CapturedStep(step, capture=False, say=said.append))
+    for values, expected in zip(buffered, plain, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(values, expected, strict=True))
+    assert not said
+
+
+def test_a_capture_that_fails_is_said_and_costs_nothing():
+    task, said = Task(photo(), seed=3), []
+    build = TRAININGS["kernelgan"]
+    plain, weights = losses_of(build, task, lambda step: step)
+    tried, tried_weights = losses_of(build, task, lambda step: CapturedStep(step, capture=True, say=said.append))
+    assert all(torch.equal(a, b) for a, b in zip(tried + tried_weights, plain + weights, strict=True))
+    assert len(said) == 1 and said[0].startswith("not captured in a CUDA graph")  # there is none on the CPU
+
+
+def test_every_iteration_is_run_once_around_the_capture(monkeypatch):
+    """With a stand-in for CUDA's graphs: what is recorded is not run, what is replayed sees the new inputs."""
+    seen, recording, recorded = [], [], []
+
+    def step(inputs):
+        if recording:
+            recorded.append(lambda: seen.append(float(inputs["x"])))
+        else:
+            seen.append(float(inputs["x"]))
+        return inputs["x"] + 0
+
+    class Graph:
+        def replay(self):
+            recorded[-1]()
+
+    @contextmanager
+    def record(graph, stream):
+        recording.append(True)
+        yield
+        recording.pop()
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "graph", record)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: None)
+    captured = CapturedStep(step, capture=True, say=lambda line: pytest.fail(line))
+    for value in range(EAGER + 4):
+        captured({"x": torch.tensor(float(value))})
+    assert seen == [float(value) for value in range(EAGER + 4)] and len(recorded) == 1
+
+
+class Watch(TorchDispatchMode):
+    """Collects the names of the operations that are run."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor) and result.is_meta:
+            self.names.add("made where nobody said")
+        self.names.add(func.overloadpacket.__name__)
+        return result
+
+
+WAITING = {"_local_scalar_dense", "nonzero", "masked_select", "equal", "unique"}  # the host looks at values
+ON_THE_HOST = {"lift_fresh", "made where nobody said"}  # then copied to the device, which waits
+RANDOM = {"rand", "randn", "randint", "bernoulli", "normal", "uniform", "randperm"}
+
+
+def forbidden(work):
+    """Give what a CUDA graph cannot hold; a tensor made without a device lands on `meta`, on a GPU on the host."""
+    with torch.device("meta"), Watch() as watch:
+        work()
+    assert watch.names
+    return watch.names & (WAITING | ON_THE_HOST | RANDOM)
+
+
+@pytest.mark.parametrize("build", TRAININGS.values(), ids=TRAININGS)
+def test_a_step_holds_nothing_that_a_graph_cannot(build):
+    training = build(Task(photo(), seed=3))
+    inputs = {name: drawn[0] for name, drawn in training.draw(0).items()}
+    assert not forbidden(lambda: training.step(inputs))
+    run = TrainingRun(training, Task(photo()))
+    losses = torch.ones(2)
+    assert not forbidden(lambda: run._watch(losses))
+
+
+def test_the_watch_sees_what_it_should():
+    ones = torch.ones(2)
+    assert forbidden(lambda: float(ones.sum())) == {"_local_scalar_dense"}
+    assert forbidden(lambda: torch.zeros(3)) == {"made where nobody said"}
+    with pytest.raises(RuntimeError, match="device"):
+        forbidden(lambda: ones * torch.tensor([1.0, 2.0]))
+    assert forbidden(lambda: torch.randn(2, device="cpu")) == {"randn"}
+    assert not forbidden(lambda: torch.where(ones > 0, ones, 0))
+
+
+METHODS = {
+    "kernelgan-zssr": (KernelGANZSSR(iterations=53, width=8, layers=3, kernel_crop=40, crop=32), 2),
+    "zssr": (ZSSR(iterations=70, width=8, layers=3, crop=32, patience=40), 2),
+    "dualsr": (DualSR(iterations=3, width=8, crop=40), 4),
+    "ike": (IKE(iterations=4, crop=48), 2),
+    "ike-release": (IKERelease(iterations=4, crop=48), 2),
+}
+
+
+def tasks(device="cpu"):
+    sizes = ((64, 70), (60, 72))
+    return [Task(photo(*size, top=40 * index).to(device), seed=index) for index, size in enumerate(sizes)]
+
+
+@pytest.mark.parametrize(("method", "scale"), METHODS.values(), ids=METHODS)
+def test_together_as_alone(method, scale):
+    order = []
+    watched = [
+        replace(task, progress=lambda done, total, image=image: order.append(image))
+        for image, task in enumerate(tasks())
+    ]
+    for task, restored in zip(tasks(), method(watched, scale), strict=True):
+        [alone] = method([task], scale)
+        assert torch.equal(restored.sr, alone.sr) and restored.note == alone.note
+        assert (restored.kernel is None) == (alone.kernel is None)
+        assert alone.kernel is None or (restored.kernel == alone.kernel).all()
+    assert order != sorted(order) or method.iterations < 50  # in turns, chunk by chunk
+
+
+def test_one_that_diverges_leaves_the_others():
+    good, bad = tasks()[0], replace(tasks()[1], lr=1e30 * photo(60, 60))
+    method = IKE(iterations=3, crop=48)
+    with pytest.raises(SomeFailed, match="1 tasks failed") as failed:
+        method([good, bad, good], 2)
+    first, error, last = failed.value.outcomes
+    assert isinstance(error, FloatingPointError) and "iteration 1 of 3" in str(error)
+    [alone] = method([good], 2)
+    assert torch.equal(first.sr, alone.sr) and torch.equal(last.sr, alone.sr)
+    with pytest.raises(FloatingPointError, match="iteration 1 of 3"):
+        method([bad], 2)
+
+
+def test_lack_of_memory_ends_all_of_them():
+    ended = []
+
+    def course(name, greedy):
+        try:
+            yield
+            if greedy:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            yield
+        finally:
+            ended.append(name)
+        return Restored(torch.zeros(1))
+
+    with pytest.raises(torch.OutOfMemoryError):
+        in_turns([course("a", False), course("b", True), course("c", False)], torch.device("cpu"))
+    assert sorted(ended) == ["a", "b", "c"]
+    assert restore_in_turns(lambda task: course("d", False), []) == []
+
+
+def test_the_gpu_benchmark_runs_without_one(tmp_path):
+    script = Path(__file__).resolve().parent.parent / "benchmarks/gpu.py"
+    few = ("--device", "cpu", "--methods", "zssr", "--iterations", "2", "--in-flight", "1,2", "--side", "48")
+    subprocess.run([sys.executable, script, *few, "--output", tmp_path / "gpu.md"], check=True, capture_output=True)
+    text = (tmp_path / "gpu.md").read_text()
+    assert text.count("\n## ") == 4 and text.count("| zssr x2 |") == 2 and "| +0.0000 | +0.0000 |" in text
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("build", TRAININGS.values(), ids=TRAININGS)
+def test_gpu_captured_as_direct(build):
+    said, tracks = [], []
+    for capture in (False, True):
+        training = build(Task(photo().cuda(), seed=3))
+        run = TrainingRun(training, Task(photo().cuda(), seed=3, capture=capture, say=said.append))
+        run.advance(COUNT)
+        assert (run._step.graph is not None) == capture
+        tracks.append([weight.detach().clone() for weight in training.networks.parameters()])
+    assert not said
+    for direct, captured in zip(*tracks, strict=True):
+        torch.testing.assert_close(captured, direct, rtol=1e-2, atol=1e-4)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("method", "scale"), METHODS.values(), ids=METHODS)
+def test_gpu_together_as_alone(method, scale):
+    for task, restored in zip(tasks("cuda"), method(tasks("cuda"), scale), strict=True):
+        [alone] = method([task], scale)
+        assert (restored.sr - alone.sr).abs().mean() < 1e-3

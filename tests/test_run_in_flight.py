@@ -1,0 +1,155 @@
+"""Several jobs handed to a worker at once: the same bytes, a row each, and less at once where memory lacks."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from baselines.contract import Restored, SomeFailed
+from ikebench.image_files import read_image, write_png
+from ikebench.jobs import MethodChoice, Selection, plan
+from ikebench.restoring import Restorer
+from ikebench.runner import grouped
+from ikebench.store import read_table
+
+
+@dataclass(frozen=True)
+class Hungry:
+    """Enlarges; memory holds `holds` images, or one of tiles up to `tile_held` px; fails on odd widths."""
+
+    version: ClassVar[int] = 1
+    scales: ClassVar[tuple[int, ...]] = (2,)
+    source: ClassVar[str] = "a test"
+    supervision: ClassVar[str] = "zero-shot"
+    paper_iterations: ClassVar[int | None] = None
+    calls: ClassVar[list[int]] = []
+
+    holds: int = 9
+    tile: int = 0
+    tile_held: int = 0
+    troubled: bool = False
+    vague: bool = False
+
+    def __call__(self, tasks, scale, precision="fp32"):
+        self.calls.append(len(tasks))
+        if len(tasks) > self.holds or self.tile > self.tile_held:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. And more. And more.")
+        for number, task in enumerate(tasks):
+            task.progress(number + 1, 4)
+            task.say("restored by a test")
+        outcomes = [Restored(F.interpolate(task.lr, scale_factor=scale)) for task in tasks]
+        if self.troubled:
+            outcomes[0] = FloatingPointError("it diverged")
+            if len(tasks) == 1 or self.vague:
+                raise outcomes[0]
+            raise SomeFailed(outcomes)
+        return outcomes
+
+
+@pytest.fixture
+def planned(ikebench, photos):
+    """Five small images to restore; gives what plans jobs of a method."""
+    for index in range(3):
+        write_png(photos / f"more{index}.png", read_image(photos / "cup.png")[:, : 40 + 2 * index])
+    assert ikebench("make-data", "--hr", photos, "--kind", "median").code == 0
+    Hungry.calls.clear()
+
+    def jobs_of(method):
+        choice = MethodChoice("hungry", "hungry", method, {})
+        return plan(read_table(Path("bench/data.parquet")), [choice], Selection())[0]
+
+    return jobs_of
+
+
+def restored(jobs, in_flight=4, **settings):
+    sent = []
+    restorer = Restorer(Path("bench"), ("cpu",), in_flight=in_flight, **settings)
+    return restorer(jobs, 0, lambda *done: sent.append(done)), sent
+
+
+def test_each_job_of_a_group_has_its_row(planned):
+    jobs = planned(Hungry())
+    rows, sent = restored(jobs)
+    assert Hungry.calls == [4, 1] and [row["in_flight"] for row in rows] == [4, 4, 4, 4, 1]
+    assert [row["key"] for row in rows] == [job.key for job in jobs] and {row["status"] for row in rows} == {"ok"}
+    assert {row["note"] for row in rows} == {"restored by a test"}
+    alone, _ = restored(jobs, in_flight=None)
+    assert [row["sr_sha256"] for row in alone] == [row["sr_sha256"] for row in rows]
+    assert {row["in_flight"] for row in alone} == {1}
+    assert sent[0] == (0, 4)  # the mean of five jobs
+
+
+def test_what_memory_does_not_hold_is_halved(planned):
+    rows, _ = restored(planned(Hungry(holds=1)))
+    assert Hungry.calls == [4, 2, 1, 1, 1, 1, 1]
+    assert {(row["status"], row["in_flight"]) for row in rows} == {("ok", 1)} and len(rows) == 5
+
+
+def test_then_come_smaller_tiles_and_the_row_says_so(planned):
+    rows, _ = restored(planned(Hungry(holds=1, tile=256, tile_held=70))[:2])
+    assert Hungry.calls == [2, 1, 1, 1, 1, 1, 1]
+    assert {(row["status"], row["settings"]) for row in rows} == {("ok", '{"tile": 64}')}
+
+
+def test_and_at_last_the_job_fails_in_one_clear_line(planned):
+    rows, _ = restored(planned(Hungry(holds=0))[:2])
+    assert Hungry.calls == [2, 1, 1] and [row["status"] for row in rows] == ["failed"] * 2
+    expected = "the GPU's memory does not hold it: CUDA out of memory. Tried to allocate 2.00 GiB"
+    assert {row["error"] for row in rows} == {expected}
+
+
+@pytest.mark.parametrize(("vague", "calls"), [(False, [4, 1]), (True, [4, 1, 1, 1, 1, 1])])
+def test_trouble_with_one_image_leaves_the_others(planned, vague, calls):
+    """A method that names the image at fault costs nothing; with one that does not, each is tried alone."""
+    rows, _ = restored(planned(Hungry(troubled=True, vague=vague)))
+    assert Hungry.calls == calls
+    expected = ["failed"] * 5 if vague else ["failed", "ok", "ok", "ok", "failed"]  # alone, each is the first
+    assert [row["status"] for row in rows] == expected
+    assert rows[0]["error"] == "it diverged" and "FloatingPointError" in rows[0]["traceback"]
+
+
+def test_a_damaged_file_in_a_group_costs_that_job_alone(planned):
+    jobs = planned(Hungry())
+    write_png("bench/" + jobs[1].data["lr_path"], read_image("bench/" + jobs[0].data["lr_path"]))
+    rows, _ = restored(jobs)
+    assert [row["status"] for row in rows] == ["ok", "failed", "ok", "ok", "ok"] and "make-data" in rows[1]["error"]
+
+
+def test_only_trainings_of_one_method_and_scale_are_put_together(planned):
+    jobs = planned(Hungry())
+    others = [replace(job, case=job.case | {"scale": 4}) for job in jobs]
+    mixed = [job for pair in zip(jobs, others, strict=True) for job in pair]
+    assert [len(group) for group in grouped(mixed, 3)] == [3, 3, 2, 2]
+    assert {job.key for group in grouped(mixed, 3) for job in group} == {job.key for job in mixed}
+    assert [len(group) for group in grouped(jobs, 1)] == [1] * 5
+
+
+def test_run_in_flight_gives_the_bytes_of_one_at_a_time(ikebench, photos):
+    ikebench("make-data", "--hr", photos, "--kind", "median")
+    ikebench("run", "--methods", "ike,bicubic", "--iterations", 2, "--workers", 1)
+    alone = read_table(Path("bench/runs.parquet")).set_index(["method", "image"])
+    for path in Path("bench/sr").rglob("*.json"):
+        path.unlink()
+    command = ("run", "--methods", "ike,bicubic", "--iterations", 2, "--workers", 1, "--in-flight", 2)
+    outcome = ikebench(*command)
+    assert outcome.code == 0 and "4 jobs run" in outcome.err
+    together = read_table(Path("bench/runs.parquet")).set_index(["method", "image"])
+    assert (together["sr_sha256"] == alone["sr_sha256"]).all()
+    assert together["in_flight"]["ike"].tolist() == [2, 2] and together["in_flight"]["bicubic"].tolist() == [1, 1]
+    assert (alone["in_flight"] == 1).all() and "0 jobs run, 4 already done" in ikebench(*command).err
+
+
+def test_tf32_without_a_gpu_is_one_line(ikebench, photos):
+    ikebench("make-data", "--hr", photos, "--kind", "median")
+    outcome = ikebench("run", "--methods", "bicubic", "--precision", "tf32", "--device", "cpu")
+    assert outcome.code == 2 and "fp32 or bf16" in outcome.err and len(outcome.err.strip().splitlines()) == 1
+
+
+@pytest.mark.gpu
+def test_gpu_worker_measures_the_first_image_and_fills_the_memory(planned):
+    rows = Restorer(Path("bench"), ("cuda:0",))(planned(Hungry()), 0, lambda *done: None)
+    assert Hungry.calls == [1, 4] and {row["status"] for row in rows} == {"ok"}
+    assert not torch.backends.cudnn.allow_tf32
