@@ -152,6 +152,7 @@ def cluster(watched):  # its nodes have the environment of the moment they start
         process.communicate(timeout=60)  # the end of its input ends it
 
 
+@pytest.mark.slow
 def test_a_running_cluster_that_loses_a_node_in_mid_run(tmp_path, cluster, four_images, watched):
     address, node, kill = cluster
     process = start(tmp_path, "--methods", "watched", "--iterations", "40", "--engine", "ray", "--address", address)
