@@ -55,6 +55,19 @@ def photos(tmp_path):
     return folder
 
 
+@pytest.fixture
+def medians(ikebench, photos):
+    """Give a function that makes the median LR set of the two photographs and some more, narrow ones."""
+
+    def make(more):
+        for index in range(more):
+            image = skimage.data.coffee()[150:210, 200 : 240 + 2 * index]
+            Image.fromarray(np.ascontiguousarray(image)).save(photos / f"more{index}.png")
+        assert ikebench("make-data", "--hr", photos, "--kind", "median").code == 0
+
+    return make
+
+
 RIVALS = '''
 import os, signal, time
 from dataclasses import dataclass
@@ -105,13 +118,24 @@ class Rival:
 
 
 @pytest.fixture
-def rivals(tmp_path, monkeypatch):
-    """Install a method of somebody else's package, `rival`, as an entry point; gives the folder for PYTHONPATH."""
-    folder = tmp_path / "site"
-    information = folder / "rivals-1.0.dist-info"
-    information.mkdir(parents=True)
-    (folder / "rivals.py").write_text(RIVALS)
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: rivals\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text("[ikebench.methods]\nrival = rivals:Rival\n")
-    monkeypatch.syspath_prepend(folder)
-    return folder
+def install_method(tmp_path, monkeypatch):
+    """Give a function that installs a method of somebody else's package as an entry point; it gives the folder."""
+
+    def install(name, source, class_name):
+        folder = tmp_path / f"{name}-site"
+        information = folder / f"{name}_package-1.0.dist-info"
+        information.mkdir(parents=True)
+        (folder / f"{name}_package.py").write_text(source)
+        (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-package\nVersion: 1.0\n")
+        entry_point = f"[ikebench.methods]\n{name} = {name}_package:{class_name}\n"
+        (information / "entry_points.txt").write_text(entry_point)
+        monkeypatch.syspath_prepend(folder)
+        return folder
+
+    return install
+
+
+@pytest.fixture
+def rivals(install_method):
+    """Install the method `rival`; gives the folder for PYTHONPATH."""
+    return install_method("rival", RIVALS, "Rival")

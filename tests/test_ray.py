@@ -6,12 +6,11 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from processes import start, wait_for
 
-from ikebench.image_files import read_image, write_png
 from ikebench.store import read_row, read_table
 
 TIMINGS = ("seconds", "peak_mem_mib")
@@ -41,51 +40,24 @@ class Watched(ZSSR):
 
 
 @pytest.fixture
-def watched(tmp_path, monkeypatch):
+def watched(tmp_path, monkeypatch, install_method):
     """Install the method `watched`; gives its log."""
-    folder = tmp_path / "watched-site"
-    information = folder / "watched-1.0.dist-info"
-    information.mkdir(parents=True)
-    (folder / "watched.py").write_text(WATCHED)
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: watched\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text("[ikebench.methods]\nwatched = watched:Watched\n")
+    folder = install_method("watched", WATCHED, "Watched")
     log = tmp_path / "watched.log"
     log.touch()
     monkeypatch.setenv("PYTHONPATH", str(folder))
     monkeypatch.setenv("WATCHED_LOG", str(log))
-    monkeypatch.syspath_prepend(folder)
     return log
 
 
 @pytest.fixture
-def four_images(ikebench, photos):
-    for index in range(2):
-        write_png(photos / f"more{index}.png", read_image(photos / "cup.png")[:, : 40 + 2 * index])
-    assert ikebench("make-data", "--hr", photos, "--kind", "median").code == 0
+def four_images(medians):
+    medians(2)
 
 
 def started(log):
     """The process and the node of every training that has begun, in order."""
     return [line.split()[1:] for line in log.read_text().splitlines() if line.startswith("start")]
-
-
-def start(folder, *arguments):
-    """Start `ikebench run` in a process group of its own, as a terminal does; Ctrl-C reaches it wherever tests run."""
-    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    return subprocess.Popen(
-        [sys.executable, "-c", f"{heed}; from ikebench.cli import main; main()", "run", *arguments],
-        cwd=folder,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def wait_for(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def is_alive(pid):
@@ -106,7 +78,7 @@ def results(workspace):
 def test_a_killed_workers_job_runs_again_and_all_is_as_local_to_the_byte(ikebench, tmp_path, four_images, watched):
     pytest.importorskip("ray")
     run = ("--methods", "watched", "--iterations", "40", "--workers", "2")
-    process = start(tmp_path, *run, "--engine", "ray")
+    process = start(tmp_path, "run", *run, "--engine", "ray")
     wait_for(lambda: started(watched))
     os.kill(int(started(watched)[0][0]), signal.SIGKILL)
     _, err = process.communicate(timeout=120)
@@ -155,7 +127,9 @@ def cluster(watched):  # its nodes have the environment of the moment they start
 @pytest.mark.slow
 def test_a_running_cluster_that_loses_a_node_in_mid_run(tmp_path, cluster, four_images, watched):
     address, node, kill = cluster
-    process = start(tmp_path, "--methods", "watched", "--iterations", "40", "--engine", "ray", "--address", address)
+    process = start(
+        tmp_path, "run", "--methods", "watched", "--iterations", "40", "--engine", "ray", "--address", address
+    )
     wait_for(lambda: node in {where for _, where in started(watched)})
     kill()
     _, err = process.communicate(timeout=120)
@@ -167,7 +141,9 @@ def test_a_running_cluster_that_loses_a_node_in_mid_run(tmp_path, cluster, four_
 
 def test_ctrl_c_ends_the_tasks_and_leaves_nothing_half_written(ikebench, tmp_path, four_images, watched):
     pytest.importorskip("ray")
-    process = start(tmp_path, "--methods", "watched", "--iterations", "3000", "--engine", "ray", "--workers", "2")
+    process = start(
+        tmp_path, "run", "--methods", "watched", "--iterations", "3000", "--engine", "ray", "--workers", "2"
+    )
     wait_for(lambda: len(started(watched)) == 2)
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)

@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pytest
 import scipy.io
 import skimage.data
 import torch
+from processes import start, wait_for
 
 from degradations.resample import imresize, quantise
 from ikebench.image_files import read_image, sha256_file, write_png
@@ -301,36 +300,14 @@ def test_report_formats_and_protocols(ikebench, median_data):
     assert ikebench("report", "--format", "docx").code == 2
 
 
-def start(folder, *arguments, **environment):
-    """Start ikebench in a process of its own, in its own process group; Ctrl-C reaches it wherever the tests run."""
-    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    return subprocess.Popen(
-        [sys.executable, "-c", f"{heed}; from ikebench.cli import main; main()", *arguments],
-        cwd=folder,
-        env=os.environ | environment,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def wait_for(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
-
-
 def rows(folder):
     return [row for path in (folder / "bench/sr").rglob("*.json") if (row := read_row(path))]
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_killed_in_the_middle_and_run_again(ikebench, tmp_path, photos, rivals, how):
+def test_killed_in_the_middle_and_run_again(ikebench, tmp_path, medians, rivals, how):
     """Kill -9 and Ctrl-C lose the jobs in flight only; nothing that ended is run again, no orphan works on."""
-    for index in range(4):
-        write_png(photos / f"more{index}.png", read_image(photos / "cup.png")[:, : 40 + 2 * index])
-    ikebench("make-data", "--hr", photos, "--kind", "median")
+    medians(4)
     log = tmp_path / "log"
     environment = {"RIVAL_LOG": str(log), "PYTHONPATH": str(rivals)}
     command = ("run", "--methods", "rival", "--set", "rival.seconds=1", "--workers", "1")

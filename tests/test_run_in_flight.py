@@ -50,11 +50,9 @@ class Hungry:
 
 
 @pytest.fixture
-def planned(ikebench, photos):
+def planned(medians):
     """Five small images to restore; gives what plans jobs of a method."""
-    for index in range(3):
-        write_png(photos / f"more{index}.png", read_image(photos / "cup.png")[:, : 40 + 2 * index])
-    assert ikebench("make-data", "--hr", photos, "--kind", "median").code == 0
+    medians(3)
     Hungry.calls.clear()
 
     def jobs_of(method):

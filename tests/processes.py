@@ -1,0 +1,26 @@
+"""ikebench in processes of its own, for tests that kill them."""
+
+import os
+import subprocess
+import sys
+import time
+
+
+def start(folder, *arguments, **environment):
+    """Start ikebench in its own process group, as a terminal does; Ctrl-C reaches it wherever the tests run."""
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    return subprocess.Popen(
+        [sys.executable, "-c", f"{heed}; from ikebench.cli import main; main()", *arguments],
+        cwd=folder,
+        env=os.environ | environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
