@@ -18,11 +18,12 @@ import click
 import matplotlib.pyplot as plt
 import torch
 from peaks import convolution_work, machine_peaks
-from step_seconds import OFFICIAL, WARM_UP, build, form_seconds
+from step_seconds import OFFICIAL, WARM_UP, form_seconds, photograph
+from trainings import NAMES, build
 
 from baselines.contract import Precision
+from ikebench.engines import keep_memory
 
-METHODS = ("kernelgan", "zssr", "dualsr", "ike", "ike-release")
 PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
 
 
@@ -46,7 +47,7 @@ class Speed:
 
 
 @click.command()
-@click.option("--methods", default=",".join(METHODS), show_default=True)
+@click.option("--methods", default=",".join(NAMES), show_default=True)
 @click.option("--repetitions", default=6, show_default=True)
 @click.option("--workers", default=len(os.sched_getaffinity(0)), show_default="one per core")
 @click.option("--window", default=15.0, show_default=True, help="Seconds over which throughput is taken.")
@@ -60,14 +61,18 @@ def main(methods: str, repetitions: int, workers: int, window: float, out: Path)
         seconds = form_seconds(name, 2, repetitions)
         alone, mebibytes = throughput(name, 1, window)
         together, _ = throughput(name, workers, window)
-        speeds[name] = Speed(seconds, convolution_work(build(name, 2, 1, "fp32")), alone, together, mebibytes)
+        speeds[name] = Speed(
+            seconds, convolution_work(build(name, 2, 1, photograph(), "fp32")), alone, together, mebibytes
+        )
         click.echo(f"{name}: {speeds[name]}", err=True)
-    out.with_suffix(".md").write_text(as_markdown(speeds, peaks, workers))
+    command = f"python benchmarks/bench.py --repetitions {repetitions} --window {window:g}"
+    out.with_suffix(".md").write_text(as_markdown(speeds, peaks, workers, command))
     plot(speeds, out.with_suffix(".png"))
 
 
 def throughput(name: str, processes: int, window: float) -> tuple[float, float]:
     """Give the iterations per second of `processes` trainings at once, and the largest peak memory of one in MiB."""
+    keep_memory()
     context = get_context("spawn")
     crew = []
     for _ in range(processes):
@@ -87,7 +92,7 @@ def throughput(name: str, processes: int, window: float) -> tuple[float, float]:
 
 def _train(connection: Connection, name: str, window: float) -> None:
     torch.set_num_threads(1)
-    training = build(name, 2, 50, "fp32")
+    training = build(name, 2, 50, photograph(), "fp32")
     inputs = [{key: drawn[index] for key, drawn in training.draw(0).items()} for index in range(WARM_UP)]
     for step in inputs:
         training.step(step)
@@ -100,13 +105,14 @@ def _train(connection: Connection, name: str, window: float) -> None:
     connection.send((steps / (time.perf_counter() - started), getrusage(RUSAGE_SELF).ru_maxrss / 1024))
 
 
-def as_markdown(speeds: dict[str, Speed], peaks: dict[str, dict[str, float]], workers: int) -> str:
+def as_markdown(speeds: dict[str, Speed], peaks: dict[str, dict[str, float]], workers: int, command: str) -> str:
     """Lay out the tables."""
     lines = [
         "# Speed",
         "",
-        f"`make bench` on {platform.processor() or platform.machine()}, torch {torch.__version__}, x2, a 256x256 LR"
-        " photograph, one thread a process.",
+        f"`{command}` (`make bench` with its defaults)",
+        f"on {platform.processor() or platform.machine()}, torch {torch.__version__}, x2, a 256x256 LR photograph, one"
+        " thread a process.",
         "",
         "Seconds per iteration (CPU seconds; forms take turns), and how many times as fast as the same step layer by",
         "layer (`benchmarks/plain.py`) and as the official code (quoted, fp32, a 2-core AVX-512 CPU).",

@@ -8,7 +8,7 @@ the capture. On a CPU nothing is captured, and the numbers mean nothing.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,53 +16,29 @@ import click
 import numpy as np
 import skimage.data
 import torch
+from trainings import build
 
 from baselines.contract import Method, Precision, Task
-from baselines.dualsr import DualSR, DualSRTraining
-from baselines.kernelgan import KernelGANTraining, KernelGANZSSR
 from baselines.zeroshot.captured import EAGER
-from baselines.zeroshot.training import Training, TrainingRun
+from baselines.zeroshot.training import TrainingRun
 from baselines.zeroshot.turns import in_turns
-from baselines.zssr import ZSSR, ZSSRTraining
-from degradations.resample import bicubic_kernel, imresize, quantise
+from degradations.resample import imresize, quantise
 from ikebench import devices
 from ikebench.catalog import method_class
-from ikebench.ike.method import IKE
-from ikebench.ike.release import IKERelease
 from ikebench.metrics import psnr
 
 WARM_UP = EAGER + 2  # iterations: up to the capture, and one more
 IMAGES, CELLS, ITERATIONS = 100, 5, 3000  # of Tables 2 and 3: images of a cell, cells at each of x2 and x4
 
-Build = Callable[[Task, Precision], Training]
+Stage = tuple[str, int]
+"""A training of `benchmarks/trainings.py` and its scale."""
 
-
-def trainings(iterations: int) -> dict[str, Build]:
-    """Give what builds each training."""
-    kernelgan, zssr, dualsr = (
-        KernelGANZSSR(iterations=iterations),
-        ZSSR(iterations=iterations),
-        DualSR(iterations=iterations),
-    )
-    ike, release = IKE(iterations=iterations), IKERelease(iterations=iterations)
-    return {
-        "kernelgan": lambda task, _: KernelGANTraining(kernelgan, task),
-        "zssr x2": lambda task, precision: ZSSRTraining(zssr, task, 2, bicubic_kernel(2), precision),
-        "zssr x4": lambda task, precision: ZSSRTraining(zssr, task, 4, bicubic_kernel(4), precision),
-        "dualsr": lambda task, precision: DualSRTraining(dualsr, task, precision),
-        "ike x2": lambda task, precision: ike.training(task, 2, precision),
-        "ike x4": lambda task, precision: ike.training(task, 4, precision),
-        "ike-release x2": lambda task, precision: release.training(task, 2, precision),
-        "ike-release x4": lambda task, precision: release.training(task, 4, precision),
-    }
-
-
-STAGES = {  # the trainings of one image at x2, and at x4
-    "kernelgan-zssr": (["kernelgan", "zssr x2"], ["kernelgan", "zssr x2", "zssr x4"]),
-    "zssr": (["zssr x2"], ["zssr x2", "zssr x4"]),
-    "dualsr": (["dualsr"], ["dualsr", "dualsr"]),
-    "ike": (["ike x2"], ["ike x4"]),
-    "ike-release": (["ike-release x2"], ["ike-release x4"]),
+STAGES: dict[str, tuple[list[Stage], list[Stage]]] = {  # the trainings of one image at x2, and at x4
+    "kernelgan-zssr": ([("kernelgan", 2), ("zssr", 2)], [("kernelgan", 2), ("zssr", 2), ("zssr", 4)]),
+    "zssr": ([("zssr", 2)], [("zssr", 2), ("zssr", 4)]),
+    "dualsr": ([("dualsr", 2)], [("dualsr", 2), ("dualsr", 2)]),
+    "ike": ([("ike", 2)], [("ike", 4)]),
+    "ike-release": ([("ike-release", 2)], [("ike-release", 4)]),
 }
 
 
@@ -77,11 +53,9 @@ class Bench:
     remarks: dict[str, None] = field(default_factory=dict)
     """Lines that went wrong on the way, each once."""
 
-    def trainings(self) -> dict[str, Build]:
-        """Give the trainings of the methods, long enough."""
-        wanted = {stage for method in self.methods for stages in STAGES[method] for stage in stages}
-        builds = trainings(WARM_UP + self.iterations)
-        return {name: build for name, build in builds.items() if name in wanted}
+    def stages(self) -> list[Stage]:
+        """Give the trainings of the methods, each once."""
+        return list(dict.fromkeys(s for method in self.methods for stages in STAGES[method] for s in stages))
 
     def tasks(self, count: int, *, capture: bool = True) -> list[Task]:
         """Give tasks with different LR crops of a photograph."""
@@ -92,15 +66,17 @@ class Bench:
         images = [_tensor(_lr(self.side, index), self.device) for index in range(count)]
         return [Task(lr, seed, say=say, capture=capture) for seed, lr in enumerate(images)]
 
-    def seconds(self, build: Build, count: int, precision: Precision, *, capture: bool) -> tuple[float, float]:
+    def seconds(self, stage: Stage, count: int, precision: Precision, *, capture: bool) -> tuple[float, float]:
         """Give seconds per iteration and image of `count` images in flight, and the peak memory in MiB."""
         devices.set_arithmetic(self.device, precision)
         devices.reset_peak_memory(self.device)
-        runs = [TrainingRun(build(task, precision), task) for task in self.tasks(count, capture=capture)]
+        iterations = WARM_UP + self.iterations
+        tasks = self.tasks(count, capture=capture)
+        runs = [TrainingRun(build(*stage, iterations, task, precision), task) for task in tasks]
         self._train(runs, WARM_UP)
         devices.synchronise(self.device)
         started = time.perf_counter()
-        self._train(runs, WARM_UP + self.iterations)
+        self._train(runs, iterations)
         devices.synchronise(self.device)
         seconds = (time.perf_counter() - started) / self.iterations / count
         return seconds, devices.peak_memory_mib(self.device)
@@ -109,6 +85,11 @@ class Bench:
         for outcome in in_turns([run.chunks(until) for run in runs], self.device):
             if outcome is not None:
                 raise outcome
+
+
+def _title(stage: Stage) -> str:
+    name, scale = stage
+    return f"{name} x{scale}"
 
 
 def _hr(side: int, index: int) -> np.ndarray:
@@ -131,29 +112,29 @@ def steps_table(bench: Bench, precisions: Sequence[Precision]) -> Iterator[str]:
     yield ""
     yield "| training | eager, fp32 | " + " | ".join(f"captured, {precision}" for precision in precisions) + " |"
     yield "| --- |" + " ---: |" * (len(precisions) + 1)
-    for name, build in bench.trainings().items():
-        cells = [bench.seconds(build, 1, "fp32", capture=False)[0]]
-        cells += [bench.seconds(build, 1, precision, capture=True)[0] for precision in precisions]
-        yield f"| {name} | " + " | ".join(f"{seconds:.5f}" for seconds in cells) + " |"
+    for stage in bench.stages():
+        cells = [bench.seconds(stage, 1, "fp32", capture=False)[0]]
+        cells += [bench.seconds(stage, 1, precision, capture=True)[0] for precision in precisions]
+        yield f"| {_title(stage)} | " + " | ".join(f"{seconds:.5f}" for seconds in cells) + " |"
 
 
-def flight_table(bench: Bench, counts: Sequence[int], best: dict[str, float]) -> Iterator[str]:
+def flight_table(bench: Bench, counts: Sequence[int], best: dict[Stage, float]) -> Iterator[str]:
     """Measure several images in flight, captured, in fp32; `best` takes the least seconds of each training."""
     yield "## Images in flight, captured, fp32: seconds per iteration and image (peak memory, MiB)"
     yield ""
     yield "| training | " + " | ".join(map(str, counts)) + " |"
     yield "| --- |" + " ---: |" * len(counts)
-    for name, build in bench.trainings().items():
+    for stage in bench.stages():
         cells = []
         for count in counts:
             try:
-                seconds, mebibytes = bench.seconds(build, count, "fp32", capture=True)
+                seconds, mebibytes = bench.seconds(stage, count, "fp32", capture=True)
             except torch.OutOfMemoryError:
                 cells.append("does not fit")
                 continue
-            best[name] = min(seconds, best.get(name, seconds))
+            best[stage] = min(seconds, best.get(stage, seconds))
             cells.append(f"{seconds:.5f} ({mebibytes:.0f})")
-        yield f"| {name} | " + " | ".join(cells) + " |"
+        yield f"| {_title(stage)} | " + " | ".join(cells) + " |"
 
 
 def quality_table(bench: Bench, precisions: Sequence[Precision]) -> Iterator[str]:
@@ -179,7 +160,7 @@ def _psnr(bench: Bench, method: Method, count: int, precision: Precision, *, cap
     return psnr(quantise(255 * sr[0].permute(1, 2, 0).double().cpu().numpy()), _hr(bench.side, 0))
 
 
-def hours_table(bench: Bench, best: dict[str, float]) -> Iterator[str]:
+def hours_table(bench: Bench, best: dict[Stage, float]) -> Iterator[str]:
     """Estimate the zero-shot methods of Tables 2 and 3 from the best seconds of every training."""
     yield f"## Hours for Tables 2 and 3: {IMAGES} images, {CELLS} cells at each of x2 and x4, {ITERATIONS} iterations"
     yield ""
@@ -205,7 +186,7 @@ def main(device: str, methods: str, iterations: int, in_flight: str, side: int, 
     """Measure, print and write a Markdown file."""
     bench = Bench(torch.device(device), methods.split(","), iterations, side)
     precisions: list[Precision] = ["fp32", "tf32", "bf16"] if bench.device.type == "cuda" else ["fp32", "bf16"]
-    best: dict[str, float] = {}
+    best: dict[Stage, float] = {}
     lines = [f"# {devices.name_of(bench.device)}, torch {torch.__version__}", ""]
     lines += [f"`python benchmarks/gpu.py --iterations {iterations} --side {side}`; LR crops of {side} px.", ""]
     print("\n".join(lines))

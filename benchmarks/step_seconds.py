@@ -10,22 +10,20 @@ thread of a 2-core AVX-512 CPU), not measured in this run.
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from multiprocessing import get_context
 
 import click
 import plain
 import skimage.data
 import torch
 from torch import Tensor
+from trainings import NAMES, build
 
 from baselines.contract import Precision, Task
-from baselines.dualsr import DualSR, DualSRTraining
-from baselines.kernelgan import KernelGANTraining, KernelGANZSSR
 from baselines.zeroshot.training import Training
-from baselines.zssr import ZSSR, ZSSRTraining
-from degradations.resample import bicubic_kernel
-from ikebench.ike.method import IKE
-from ikebench.ike.release import IKERelease
+from ikebench.engines import keep_memory
 
 OFFICIAL = {"kernelgan": 0.087, "dualsr": 1.46, "ike-release": 6.86}  # seconds per iteration
 WARM_UP = 2
@@ -40,10 +38,9 @@ FORMS: dict[str, tuple[Precision, Callable[[], AbstractContextManager[None]]]] =
 @click.command()
 @click.option("--scale", type=click.Choice(["2", "4"]), default="2", show_default=True)
 @click.option("--repetitions", default=10, show_default=True)
-@click.option("--methods", default="kernelgan,zssr,dualsr,ike,ike-release", show_default=True)
+@click.option("--methods", default=",".join(NAMES), show_default=True)
 def main(scale: str, repetitions: int, methods: str) -> None:
     """Print a Markdown table."""
-    torch.set_num_threads(1)
     print(f"Seconds per iteration at x{scale}, one thread; in brackets how many times as fast as layer by layer.\n")
     print("| method | fp32 | bf16 | layer by layer, fp32 | official code | official / fp32 |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
@@ -56,9 +53,18 @@ def main(scale: str, repetitions: int, methods: str) -> None:
 
 
 def form_seconds(name: str, scale: int, repetitions: int) -> dict[str, float]:
-    """Give the median CPU seconds of a step in each form; drawing crops is shared by the iterations of a chunk."""
+    """Give the median CPU seconds of a step in each form, in a process like those of `ikebench run`."""
+    keep_memory()
+    with ProcessPoolExecutor(1, get_context("spawn")) as processes:
+        return processes.submit(_form_seconds, name, scale, repetitions).result()
+
+
+def _form_seconds(name: str, scale: int, repetitions: int) -> dict[str, float]:
+    torch.set_num_threads(1)
     iterations = repetitions + WARM_UP
-    running = {form: build(name, scale, iterations, precision) for form, (precision, _) in FORMS.items()}
+    task = photograph()
+    running = {form: build(name, scale, iterations, task, precision) for form, (precision, _) in FORMS.items()}
+    # Drawing the crops is left out: it is shared by the iterations of a chunk.
     drawn = {form: training.draw(0) for form, training in running.items()}
     seconds: dict[str, list[float]] = {form: [] for form in FORMS}
     for index in range(iterations):
@@ -76,18 +82,9 @@ def step_seconds(training: Training, inputs: dict[str, Tensor]) -> float:
     return time.process_time() - started
 
 
-def build(name: str, scale: int, iterations: int, precision: Precision) -> Training:
-    """Build a method's training on a 256x256 LR photograph."""
-    pixels = torch.from_numpy(skimage.data.astronaut()[:256, :256].copy()).permute(2, 0, 1)[None] / 255
-    task = Task(pixels)
-    if name == "kernelgan":  # of x2, whatever the scale: the kernel of x4 follows from it
-        return KernelGANTraining(KernelGANZSSR(iterations=iterations), task)
-    if name == "zssr":
-        return ZSSRTraining(ZSSR(iterations=iterations), task, scale, bicubic_kernel(scale), precision)
-    if name == "dualsr":  # x4 is x2 twice
-        return DualSRTraining(DualSR(iterations=iterations), task, precision)
-    ike = {"ike": IKE, "ike-release": IKERelease}[name]
-    return ike(iterations=iterations).training(task, scale, precision)
+def photograph() -> Task:
+    """Give the LR photograph to train on, 256x256."""
+    return Task(torch.from_numpy(skimage.data.astronaut()[:256, :256].copy()).permute(2, 0, 1)[None] / 255)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from ikebench.engines import Event, Finished, Lost, Progressed, Work
+from ikebench.engines import Event, Finished, Lost, Progressed, Work, keep_memory
 from ikebench.errors import UserError
 
 RETRIES = 3  # of an item whose worker or node was lost, before it counts as lost for good; Ray's own default
@@ -71,6 +71,7 @@ def run_ray(items: Sequence[Any], work: Work, cluster: Cluster) -> Iterator[Even
 @contextmanager
 def _joined(cluster: Cluster) -> Iterator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no prompt, no telemetry
+    keep_memory()
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     if cluster.address is None:  # "local" lest Ray join whatever cluster it finds
         gpus = None if cluster.gpus_per_task else 0  # None: as many as there are

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from baselines.zeroshot.deep_linear import convolve
+from baselines.zeroshot.deep_linear import convolution
 from ikebench.ike.network import (
     DenseBlock,
     DenseShape,
@@ -74,18 +74,20 @@ def test_composed_dense_block_equals_layers_inside(inputs, outputs):
         assert (a - b).abs().max() < 2e-5 * a.abs().max() + 2e-5
 
 
-def test_convolve_has_the_gradients_of_conv2d():
+@pytest.mark.parametrize("size", [(8, 12), (9, 6), (5, 15)])
+@pytest.mark.parametrize("side", [1, 3, 11])
+def test_convolution_is_conv2d_and_has_its_gradients(size, side):
     generator = torch.Generator().manual_seed(3)
-    leaves = [
-        torch.randn(*shape, generator=generator, dtype=torch.float64) for shape in [(2, 3, 9, 8), (2, 3, 5, 5), (2,)]
-    ]
-    x, kernel, bias = (leaf.float().requires_grad_() for leaf in leaves)
-    weight = torch.randn(2, 2, 9, 8, generator=generator)
-    ours = torch.autograd.grad((convolve(x, kernel, bias) * weight).sum(), [x, kernel, bias])
-    native = torch.nn.functional.conv2d(x, kernel, bias, padding=2)
-    assert torch.equal(convolve(x, kernel, bias), native)
-    for a, b in zip(ours, torch.autograd.grad((native * weight).sum(), [x, kernel, bias]), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+    shapes = [(2, 3, *size), (2, 3, side, side), (2,)]
+    leaves = [torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_() for shape in shapes]
+    weight = torch.randn(2, 2, *size, generator=generator, dtype=torch.float64)
+    image, kernel, bias = leaves
+    native = torch.nn.functional.conv2d(image, kernel, bias, padding=side // 2)
+    ours = convolution(kernel, bias)(image)
+    torch.testing.assert_close(ours, native)
+    gradients = (torch.autograd.grad((result * weight).sum(), leaves) for result in (ours, native))
+    for a, b in zip(*gradients, strict=True):
+        torch.testing.assert_close(a, b)
 
 
 def test_space_to_depth_order_is_phase_major_previous_channels_innermost():

@@ -1,12 +1,14 @@
 """Stacks of convolutions without activations are one convolution: compose the kernel, then convolve the image once."""
 
-from collections.abc import Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.nn.grad import conv2d_weight
+
+PHASES = 4
+"""Side of the squares of px that `convolution` turns into channels: measured, of 2, 4 and 8."""
 
 
 def compose_chain(weights: Sequence[Tensor]) -> Tensor:
@@ -50,35 +52,44 @@ def compose_dense(weights: Sequence[Tensor], biases: Sequence[Tensor]) -> tuple[
     return kernel, bias
 
 
-def convolve(image: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
-    """Convolve with a composed kernel, zero-padded to the same size.
+def convolution(kernel: Tensor, bias: Tensor) -> Callable[[Tensor], Tensor]:
+    """Give the convolution with a composed kernel, zero-padded to the same size; for images (n, inputs, h, w).
 
-    Equals `F.conv2d`, but its gradient for the image runs as one more small convolution: the library's own is 15 times
-    slower on a CPU for the few channels and large kernels that composition gives.
+    The mathematics of `F.conv2d`, three times as fast on a CPU: processors convolve many channels at once, and
+    composition leaves one or two. So every PHASES x PHASES px become as many channels, and the kernel follows.
 
     Args:
-        image: (n, inputs, h, w).
         kernel: (outputs, inputs, m, m), m odd.
         bias: (outputs,).
+    """
+    border = kernel.shape[-1] // 2
+    wide, wide_bias = _between_phases(kernel), bias.repeat_interleave(PHASES**2)
+
+    def convolve(image: Tensor) -> Tensor:
+        height, width = image.shape[-2:]
+        more = (wide.shape[-1] - 1) * PHASES - border  # px that the last outputs see beyond the image
+        padding = (border, more + -width % PHASES, border, more + -height % PHASES)
+        phases = F.pixel_unshuffle(F.pad(image, padding), PHASES).contiguous(memory_format=torch.channels_last)
+        return F.pixel_shuffle(F.conv2d(phases, wide, wide_bias), PHASES)[..., :height, :width]
+
+    return convolve
+
+
+def _between_phases(kernel: Tensor) -> Tensor:
+    """Give the kernel from every phase of the image to every phase of the result.
+
+    Result px PHASES j + r sees image px from PHASES j + r on: the kernel, moved r px on, in steps of PHASES.
+
+    Args:
+        kernel: (outputs, inputs, m, m).
 
     Returns:
-        (n, outputs, h, w).
+        (outputs PHASES^2, inputs PHASES^2, t, t), t the taps of side PHASES that hold m + PHASES - 1 px.
     """
-    return _SameConvolution.apply(image, kernel, bias)
-
-
-class _SameConvolution(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, image: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:  # noqa: ANN401
-        ctx.save_for_backward(image, kernel)
-        return F.conv2d(image, kernel, bias, padding=kernel.shape[-1] // 2)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:  # noqa: ANN401
-        image, kernel = ctx.saved_tensors
-        padding = kernel.shape[-1] // 2
-        for_image = None
-        if ctx.needs_input_grad[0]:
-            for_image = F.conv2d(gradient, kernel.flip(2, 3).transpose(0, 1), padding=padding)
-        for_kernel = conv2d_weight(image, kernel.shape, gradient, padding=padding)
-        return for_image, for_kernel, gradient.sum((0, 2, 3))
+    outputs, inputs, side, _ = kernel.shape
+    taps = math.ceil((side + PHASES - 1) / PHASES)
+    span = taps * PHASES
+    padded = F.pad(kernel, (PHASES - 1, span - side) * 2)  # the window of span px from PHASES - 1 - r on is moved by r
+    moved = padded.unfold(2, span, 1).unfold(3, span, 1).flip(2, 3)  # (outputs, inputs, r, c, span, span)
+    moved = moved.permute(0, 2, 3, 1, 4, 5).reshape(outputs * PHASES**2, inputs, span, span)
+    return F.pixel_unshuffle(moved, PHASES)

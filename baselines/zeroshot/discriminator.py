@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from baselines.zeroshot.conv_stack import relu
+
 WIDTH = 64  # channels of every hidden layer
 PATCH = 7  # side of the patches that one score judges
 HIDDEN = 5  # layers of [conv 1x1, batch norm, ReLU]
@@ -54,7 +56,7 @@ class PatchDiscriminator(nn.Module):
         for index, (scale, shift) in enumerate(zip(self.norm_scales, self.norm_shifts, strict=True)):
             if index > 0:  # the first 1x1 conv is part of the 7x7 one
                 pixels = pixels @ hidden[index - 1].T  # (p, 64)
-            pixels = F.batch_norm(pixels, None, None, scale, shift, training=True).relu_()
+            pixels = relu(F.batch_norm(pixels, None, None, scale, shift, training=True))
         return torch.sigmoid(pixels @ last.T + self.bias)[:, 0]
 
     def _normalised_weights(self) -> list[Tensor]:

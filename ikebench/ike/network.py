@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from baselines.zeroshot.conv_stack import xavier_normal
-from baselines.zeroshot.deep_linear import compose_dense, convolve
+from baselines.zeroshot.deep_linear import compose_dense, convolution
 
 Activation = Literal["none", "relu", "leaky-relu"]
 Map = Callable[[Tensor], Tensor]
@@ -56,8 +56,7 @@ class DenseBlock(nn.Module):
         """
         if self.activation != "none":
             return self.layered
-        kernel, bias = compose_dense(list(self.weights), list(self.biases))
-        return lambda x: convolve(x, kernel, bias)
+        return convolution(*compose_dense(list(self.weights), list(self.biases)))
 
     def layered(self, x: Tensor) -> Tensor:
         """Run the block layer by layer: (n, inputs, h, w) -> (n, outputs, h, w)."""
