@@ -1,8 +1,12 @@
 """The plain forms that speed is measured against do the same mathematics."""
 
+from collections import Counter
+
 import pytest
 import skimage.data
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
 
 from baselines.contract import Task
 from baselines.dualsr import DualSR, DualSRTraining
@@ -40,6 +44,34 @@ def test_plain_steps_give_the_same_losses(name):
 
 def gradients(module):
     return torch.cat([torch.zeros(0), *[p.grad.flatten() for p in module.parameters()]])
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_plain_steps_are_plain(name):
+    """They have more work to do, and every norm, 7x7 and 1x1 conv of their own."""
+    ours, plain = convolutions(BUILDERS[name]()), None
+    with plain_forms():
+        plain = convolutions(BUILDERS[name]())
+    assert plain["work"] > 1.5 * ours["work"]
+    assert plain[64, 3, 7, 7] >= ours[64, 3, 7, 7] > 0
+    assert plain[64, 64, 1, 1] >= ours[64, 64, 1, 1] + 5
+
+
+def convolutions(training):
+    """Count the convolutions of a step by the shape of their weights, and the operations in all."""
+    inputs = {key: drawn[0] for key, drawn in training.draw(0).items()}
+    counts = Counter()
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
+            if function is torch.ops.aten.convolution.default:
+                counts[tuple(arguments[1].shape)] += 1
+            return function(*arguments, **(keywords or {}))
+
+    with FlopCounterMode(display=False) as flops, Watch():
+        training.step(inputs)
+    counts["work"] = flops.get_total_flops()
+    return counts
 
 
 def test_plain_forms_end():

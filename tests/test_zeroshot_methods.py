@@ -10,6 +10,7 @@ import torch
 from baselines.contract import Task
 from baselines.dualsr import DualSR, DualSRTraining
 from baselines.kernelgan import KernelGANTraining, KernelGANZSSR, analytic_x4, clean_kernel
+from baselines.zeroshot.downscaler import filter_valid
 from baselines.zeroshot.training import TrainingRun
 from baselines.zssr import ZSSR, RatePolicy, ZSSRGroundTruth, ZSSRTraining
 from degradations.resample import bicubic_kernel, correlate, imresize, kernel_centre, quantise
@@ -254,6 +255,46 @@ def test_dualsrs_schedules():
     assert before["iteration"][-1] == 749 and before["hr"].shape == (50, 2, 3, 48, 48)
 
 
+def first_inputs(training):
+    return {name: drawn[0] for name, drawn in training.draw(0).items()}
+
+
+def test_dualsrs_quirks_reach_its_targets():
+    """channel-sum: each channel of the bicubic target is the sum of all; border-taps: the low border differs."""
+    lr = pair(112, 120)[1]
+    right, quirky = (
+        first_inputs(DualSRTraining(DualSR(iterations=1, crop=48, quirks=quirks), Task(lr)))
+        for quirks in ("none", "all")
+    )
+    summed = right["target"].sum(1, keepdim=True).expand_as(right["target"])
+    torch.testing.assert_close(quirky["target"], summed)
+    torch.testing.assert_close(quirky["bicubic"][..., 8:-8, 8:-8], right["bicubic"][..., 8:-8, 8:-8])
+    difference = (quirky["bicubic"] - right["bicubic"]).abs()
+    assert difference[..., :4].max() > 1e-4 and difference[..., -4:, 8:-4].max() < 1e-6
+
+
+def test_dualsrs_sparsity_floor_reaches_its_loss():
+    kernel, on = torch.zeros(13, 13), torch.tensor(1.0)
+    kernel[6:8, 6:8] = 0.25
+    low, high = (
+        DualSRTraining(DualSR(iterations=1, crop=48, sparsity_floor=floor), Task(pair(112, 120)[1])).kernel_loss
+        for floor in (1e-12, 1e-4)
+    )
+    rise = 5 * 165 * (1e-4**0.2 - 1e-12**0.2) / 169
+    assert float(high(kernel, on) - low(kernel, on)) == pytest.approx(rise, rel=1e-3)
+
+
+def test_dualsrs_discriminator_learns_that_real_is_1_and_fake_0():
+    training = DualSRTraining(DualSR(iterations=40, crop=64, rate_down=2e-3, lambda_cycle=0), Task(pair()[1]))
+    training.down_adam.step = lambda: None  # the fakes stay what they are: a wide blur
+    TrainingRun(training, Task(training.lr)).advance(40)
+    inputs = first_inputs(training)
+    fake = filter_valid(inputs["hr"], training.down.kernel(), 2)
+    with torch.no_grad():
+        real_score, fake_score = (training.judge(image, together=2).mean() for image in (inputs["lr"], fake))
+    assert real_score > fake_score + 0.1
+
+
 def test_dualsr_learns_to_upscale():
     hr, lr = pair()
     training = DualSRTraining(DualSR(iterations=60, width=16, crop=64), Task(lr))
@@ -294,9 +335,8 @@ def test_the_release_differs_from_the_paper_where_it_should():
 @pytest.mark.parametrize("scale", [2, 4])
 def test_the_released_bicubic_loss_at_each_scale(scale):
     training = IKERelease(iterations=3, crop=64, quirks="none").training(Task(pair()[1]), scale, "fp32")
-    inputs = training.draw(0)
-    assert inputs["target"].shape == (3, 1, 3, 64 // scale, 64 // scale)
-    losses = training.step({name: drawn[0] for name, drawn in inputs.items()})
+    assert training.draw(0)["target"].shape == (3, 1, 3, 64 // scale, 64 // scale)
+    losses = training.step(first_inputs(training))
     assert torch.isfinite(losses).all()
 
 
