@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -23,10 +24,11 @@ from baselines.zssr import ZSSR
 
 @dataclass(frozen=True)
 class Watched(ZSSR):
-    """ZSSR that says in a file which process of which Ray node trains, and when that has ended."""
+    """ZSSR that says in a file which process of which Ray node trains, from what, and when that has ended."""
 
     def __call__(self, tasks, scale, precision="fp32"):
-        self.log("start")
+        checkpoint = tasks[0].checkpoint
+        self.log("start resumed" if checkpoint and checkpoint.load() else "start anew")
         results = super().__call__(tasks, scale, precision)
         self.log("end")
         return results
@@ -57,7 +59,7 @@ def four_images(medians):
 
 def started(log):
     """The process and the node of every training that has begun, in order."""
-    return [line.split()[1:] for line in log.read_text().splitlines() if line.startswith("start")]
+    return [line.split()[2:] for line in log.read_text().splitlines() if line.startswith("start")]
 
 
 def is_alive(pid):
@@ -65,6 +67,10 @@ def is_alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def checkpoints(folder):
+    return list(folder.rglob("*.checkpoint"))
 
 
 def results(workspace):
@@ -78,13 +84,14 @@ def results(workspace):
 def test_a_killed_workers_job_runs_again_and_all_is_as_local_to_the_byte(ikebench, tmp_path, four_images, watched):
     pytest.importorskip("ray")
     run = ("--methods", "watched", "--iterations", "40", "--workers", "2")
-    process = start(tmp_path, "run", *run, "--engine", "ray")
-    wait_for(lambda: started(watched))
+    process = start(tmp_path, "run", *run, "--engine", "ray", "--checkpoint-every", "10")
+    wait_for(lambda: len(checkpoints(tmp_path)) == 2)
     os.kill(int(started(watched)[0][0]), signal.SIGKILL)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0 and "4 jobs run, 0 already done, 0 failed" in err, err
     assert "[4/4 jobs] watched" in err
     assert len(started(watched)) == 5 and watched.read_text().count("end") == 4
+    assert watched.read_text().count("resumed") == 1
     assert not any(is_alive(pid) for pid, _ in started(watched))
     by_ray = results("bench")
     shutil.rmtree("bench/sr")
@@ -99,43 +106,61 @@ CLUSTER = """
 import sys
 from ray.cluster_utils import Cluster
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-other = cluster.add_node(num_cpus=1)
-print(cluster.address, other.node_id, flush=True)
-sys.stdin.readline()
-cluster.remove_node(other, allow_graceful=False)
-sys.stdin.readline()
+print(cluster.address, flush=True)
+for line in sys.stdin:
+    if line == "add\\n":
+        other = cluster.add_node(num_cpus=1)
+        print(other.node_id, flush=True)
+    else:
+        cluster.remove_node(other, allow_graceful=False)
 cluster.shutdown()
 """
 
 
+@dataclass
+class Cluster:
+    """A Ray of one node, more of which come and go."""
+
+    address: str
+    process: subprocess.Popen
+
+    def add_node(self):
+        """Add a node; gives its name."""
+        self.tell("add")
+        return self.process.stdout.readline().strip()
+
+    def kill_node(self):
+        """Kill the node that came last."""
+        self.tell("kill")
+
+    def tell(self, what):
+        self.process.stdin.write(what + "\n")
+        self.process.stdin.flush()
+
+
 @pytest.fixture
 def cluster(watched):  # its nodes have the environment of the moment they start
-    """Two Ray nodes: the address, the second one's name, and a function that kills that one."""
     pytest.importorskip("ray")
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with subprocess.Popen([sys.executable, "-c", CLUSTER], text=True, **pipes) as process:
-        address, node = process.stdout.readline().split()
-
-        def kill():
-            process.stdin.write("kill\n")
-            process.stdin.flush()
-
-        yield address, node, kill
+        yield Cluster(process.stdout.readline().strip(), process)
         process.communicate(timeout=60)  # the end of its input ends it
 
 
 @pytest.mark.slow
-def test_a_running_cluster_that_loses_a_node_in_mid_run(tmp_path, cluster, four_images, watched):
-    address, node, kill = cluster
-    process = start(
-        tmp_path, "run", "--methods", "watched", "--iterations", "40", "--engine", "ray", "--address", address
-    )
+def test_a_running_cluster_that_wins_and_loses_a_node_in_mid_run(tmp_path, cluster, four_images, watched):
+    run = ("run", "--methods", "watched", "--iterations", "400", "--checkpoint-every", "10")
+    process = start(tmp_path, *run, "--engine", "ray", "--address", cluster.address)
+    wait_for(lambda: started(watched))
+    node = cluster.add_node()
     wait_for(lambda: node in {where for _, where in started(watched)})
-    kill()
+    wait_for(lambda: len(checkpoints(tmp_path)) == 2)
+    cluster.kill_node()
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0 and "4 jobs run, 0 already done, 0 failed" in err, err
+    assert watched.read_text().count("resumed") == 1
     assert len(started(watched)) == 5 and len(results("bench")[0]) == 4
-    host, port = address.split(":")
+    host, port = cluster.address.split(":")
     socket.create_connection((host, int(port)), timeout=5).close()  # the cluster goes on without us
 
 
