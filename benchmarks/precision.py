@@ -1,6 +1,7 @@
-"""What reduced precision costs: the same images, the same seed, float32 and bf16, scored and compared.
+"""What speed costs: the same images and seed in fp32, one image at a time, and in faster modes; scored and compared.
 
-    python benchmarks/precision.py HR_FOLDER WORKSPACE --iterations 1000
+    python benchmarks/precision.py HR_FOLDER WORKSPACE                                          # bf16
+    python benchmarks/precision.py HR_FOLDER WORKSPACE --modes bf16,tf32,captured,in-flight     # on a GPU
 
 Runs `ikebench` itself, so it goes on where it was stopped. Prints the table of benchmarks/precision.md: PSNR on RGB,
 nothing shaved (protocol ike).
@@ -15,29 +16,52 @@ import pandas as pd
 
 SCORE = "psnr_ike"
 
+MODES = {  # what each adds to a run of one image at a time, in fp32, not captured
+    "bf16": ["--in-flight", "1", "--precision", "bf16"],
+    "tf32": ["--in-flight", "1", "--precision", "tf32"],
+    "captured": ["--in-flight", "1"],
+    "in-flight": ["--in-flight", "4"],
+}
+REFERENCE = ["--in-flight", "1", "--no-capture"]
+
 
 @click.command()
 @click.argument("hr", type=click.Path(exists=True, path_type=Path))
 @click.argument("workspace", type=click.Path(path_type=Path))
 @click.option("--methods", default="ike,dualsr,kernelgan-zssr", show_default=True)
+@click.option("--modes", default="bf16", show_default=True, help=f"Of {', '.join(MODES)}.")
 @click.option("--kind", default="gaussian", show_default=True, help="Degradation; at x2.")
-@click.option("--precision", default="bf16", show_default=True)
 @click.option("--limit", default=4, show_default=True, help="Images.")
 @click.option("--iterations", default=1000, show_default=True)
 @click.option("--device", default="auto", show_default=True)
+@click.option("--workers", default=None, type=int, help="As of `ikebench run`.")
 def main(  # noqa: PLR0913 (an option each)
-    hr: Path, workspace: Path, methods: str, kind: str, precision: str, limit: int, iterations: int, device: str
+    hr: Path,
+    workspace: Path,
+    methods: str,
+    modes: str,
+    kind: str,
+    limit: int,
+    iterations: int,
+    device: str,
+    workers: int | None,
 ) -> None:
-    """Run METHODS in float32 and in another precision, and print how far the PSNR moves."""
+    """Run METHODS in fp32 and in every mode, and print how far the PSNR moves."""
+    names, chosen = methods.split(","), modes.split(",")
+    if unknown := set(chosen) - set(MODES):
+        raise click.BadParameter(f"{', '.join(unknown)}: give some of {', '.join(MODES)}", param_hint="--modes")
     ikebench(workspace, "make-data", "--kind", kind, "--hr", str(hr), "--limit", str(limit))
-    common = ["--kind", kind, "--iterations", str(iterations), "--device", device, "--methods"]
-    ikebench(workspace, "run", *common, methods)
-    for method in methods.split(","):
-        ikebench(workspace, "run", *common, method, "--precision", precision, "--as", f"{method}-{precision}")
+    run = ["run", "--kind", kind, "--iterations", str(iterations), "--device", device]
+    run += ["--workers", str(workers)] if workers else []
+    ikebench(workspace, *run, *REFERENCE, "--methods", methods)
+    for name in names:
+        for mode in chosen:
+            ikebench(workspace, *run, *MODES[mode], "--methods", name, "--as", f"{name}-{mode}")
     scores = pd.read_parquet(workspace / "scores.parquet")
-    print(f"| method | fp32 | {precision} | mean difference | largest |\n| --- | ---: | ---: | ---: | ---: |")
-    for method in methods.split(","):
-        print(comparison(scores, method, f"{method}-{precision}"))
+    print("| method | fp32, dB | " + " | ".join(f"{mode}: mean (largest)" for mode in chosen) + " |")
+    print("| --- |" + " ---: |" * (1 + len(chosen)))
+    for name in names:
+        print(row(scores, name, chosen))
 
 
 def ikebench(workspace: Path, *arguments: str) -> None:
@@ -47,16 +71,22 @@ def ikebench(workspace: Path, *arguments: str) -> None:
         raise SystemExit(f"failed: {' '.join(command)}")
 
 
-def comparison(scores: pd.DataFrame, method: str, other: str) -> str:
-    """Compare two results on the images that both have: a row of the table."""
+def row(scores: pd.DataFrame, method: str, modes: list[str]) -> str:
+    """Compare a method's modes with its fp32 runs, on the images that both have: a row of the table."""
     case = ["set", "image", "kind", "scale"]
     ok = scores[scores["status"] == "ok"]
-    pairs = [ok[ok["method"] == name].set_index(case)[SCORE] for name in (method, other)]
-    joined = pd.concat(pairs, axis=1, keys=["fp32", "other"], join="inner")
-    difference = joined["other"] - joined["fp32"]
-    largest = difference.loc[difference.abs().idxmax()]
-    means = " | ".join(f"{joined[column].mean():.3f}" for column in joined)
-    return f"| {method} | {means} | {difference.mean():+.3f} | {largest:+.3f} |"
+    psnr = {name: ok[ok["method"] == name].set_index(case)[SCORE] for name in (method, *labels(method, modes))}
+    cells = [f"{psnr[method].mean():.3f}"]
+    for label in labels(method, modes):
+        difference = (psnr[label] - psnr[method]).dropna()
+        largest = difference.loc[difference.abs().idxmax()]
+        cells.append(f"{difference.mean():+.3f} ({largest:+.3f})")
+    return f"| {method} | " + " | ".join(cells) + " |"
+
+
+def labels(method: str, modes: list[str]) -> list[str]:
+    """Give the names under which the modes of a method are run."""
+    return [f"{method}-{mode}" for mode in modes]
 
 
 if __name__ == "__main__":
