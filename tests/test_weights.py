@@ -2,6 +2,7 @@
 
 import checkpoints
 import pytest
+import safetensors.torch
 import torch
 
 from baselines.weights import FILES, known_file, known_files, read_weights
@@ -27,9 +28,17 @@ def test_the_old_file_format_of_torch(tmp_path):
 
 
 def test_safetensors(tmp_path):
-    safetensors = pytest.importorskip("safetensors.torch")
-    safetensors.save_file({"a": torch.ones(2)}, tmp_path / "a.safetensors")
-    assert read_weights(tmp_path / "a.safetensors")["a"].tolist() == [1, 1]
+    weights = {key: value.contiguous() for key, value in checkpoints.edsr("BasicSR").items()}
+    safetensors.torch.save_file(weights, tmp_path / "a.safetensors")
+    read = read_weights(tmp_path / "a.safetensors")
+    assert read.keys() == weights.keys() and all(torch.equal(read[key], weights[key]) for key in weights)
+
+
+def test_damaged_safetensors(tmp_path):
+    safetensors.torch.save_file({"a": torch.ones(99)}, tmp_path / "whole.safetensors")
+    (tmp_path / "a.safetensors").write_bytes((tmp_path / "whole.safetensors").read_bytes()[:-50])
+    with pytest.raises(ValueError, match="damaged, or not a checkpoint"):
+        read_weights(tmp_path / "a.safetensors")
 
 
 def test_safetensors_without_its_package(tmp_path, monkeypatch):
