@@ -114,6 +114,7 @@ class ZSSR:
         run = TrainingRun(training, task)
         while not training.review(run.iteration):
             yield from run.chunks(training.next_review(run.iteration))
+        del run  # and a captured step's memory with it: the whole image needs much
         return {
             "sr": training.restore(),
             "network": training.net.state_dict(),

@@ -14,6 +14,12 @@ def name_of(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
+def select(device: torch.device) -> None:
+    """Make a GPU the process's own: what names no device would open a context on the first."""
+    if device.index is not None:
+        torch.cuda.set_device(device)
+
+
 def set_arithmetic(device: torch.device, precision: Precision) -> None:
     """Allow TF32 in this process for `tf32`, and forbid it for the others: torch's default is on for convolutions."""
     if device.type == "cuda":
@@ -49,9 +55,15 @@ def peak_memory_mib(device: torch.device) -> float:
     return float("nan")
 
 
-def room_for(device: torch.device, share: float) -> int:
-    """Count how often what took the most memory since `reset_peak_memory` fits into a share of what is free (CUDA)."""
+def room_for(device: torch.device, fill: float, ours: float) -> int:
+    """Count how often what took the most memory since `reset_peak_memory` fits into what is free of a GPU.
+
+    Args:
+        device: the GPU.
+        fill: share of that to be filled.
+        ours: share of the whole GPU that this process may take.
+    """
     taken = max(torch.cuda.max_memory_reserved(device), 1)  # reserved: what the allocator could not use is taken, too
     torch.cuda.empty_cache()
-    free, _ = torch.cuda.mem_get_info(device)
-    return int(share * free / taken)
+    free, total = torch.cuda.mem_get_info(device)
+    return int(fill * min(free, ours * total) / taken)

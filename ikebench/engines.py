@@ -151,7 +151,12 @@ def _serve(connection: Connection, work: Work, number: int, parent: int) -> None
         def send(done: int, total: int, index: int = index) -> None:
             connection.send(Progressed(index, done, total))
 
-        connection.send(Finished(index, work(item, number, send)))
+        try:
+            result = work(item, number, send)
+        except Exception as error:
+            connection.send(Lost(index, f"the worker process ended with {type(error).__name__}: {error}"))
+            raise
+        connection.send(Finished(index, result))
 
 
 def _die_with(parent: int) -> None:

@@ -148,7 +148,8 @@ def plan(
         left_out += lines
         for row in to_rows(possible):
             jobs.append(_job(choice, row, selection, weights.get((choice.name, row["scale"]))))
-    return sorted(jobs, key=lambda job: -job.cost), left_out
+    # Longest first; of equals the largest, which shows what the others' memory will be at most.
+    return sorted(jobs, key=lambda job: (-job.cost, -job.data["height"] * job.data["width"])), left_out
 
 
 def _possible(rows: pd.DataFrame, choice: MethodChoice, weights: Weights) -> tuple[pd.DataFrame, list[str]]:

@@ -3,9 +3,10 @@
 import io
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ import scipy.io
 import torch
 
 from baselines.contract import Precision, Restored, SomeFailed, Task
+from baselines.memory import lacks_memory
 from baselines.weights import read_weights
 from degradations.resample import quantise
 from ikebench import devices
+from ikebench.engines import Send
 from ikebench.image_files import read_image, sha256_file, write_atomic, write_png
 from ikebench.jobs import Job, WeightsFile
 from ikebench.store import RETRY, Row, checkpoint_path, estimated_kernel_path, row_path, write_row
@@ -25,8 +28,6 @@ PROGRESS_EVERY = 0.5  # seconds between two messages to the parent
 MOST_IN_FLIGHT = 8  # images on a GPU, however large; a guess until benchmarks/gpu.py has been run on one
 SHARE_OF_FREE = 0.8  # of a GPU's free memory, to be filled: images differ in size
 SMALLEST_TILE = 32  # px
-
-Send = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Restorer:
         threads: of each worker on a CPU.
         checkpoint_every: iterations between two saved states; None for none.
         in_flight: images at work at once; None for one on a CPU, and as many as its memory holds on a GPU.
+        gpu_share: how much of a GPU's memory each worker may take.
         capture: let training steps be captured in CUDA graphs.
     """
 
@@ -49,6 +51,7 @@ class Restorer:
     threads: int = 1
     checkpoint_every: int | None = None
     in_flight: int | None = None
+    gpu_share: float = 1.0
     capture: bool = True
     _room: dict[tuple[str, int], int] = field(default_factory=dict, compare=False, repr=False)
     """What this worker has learned: method and scale -> images that its device holds."""
@@ -58,7 +61,7 @@ class Restorer:
         """How many jobs to hand to a worker at once."""
         return self.in_flight or (1 if self.devices == ("cpu",) else MOST_IN_FLIGHT)
 
-    def __call__(self, jobs: Sequence[Job], worker: int, send: Callable[[int, int], None]) -> list[Row]:
+    def __call__(self, jobs: Sequence[Job], worker: int, send: Send) -> list[Row]:
         """Run jobs that differ in their images alone and write what came of them; gives their rows, in order.
 
         Trouble becomes a row with its error. What memory does not hold is tried with fewer images at once, then in
@@ -66,58 +69,66 @@ class Restorer:
         """
         torch.set_num_threads(self.threads)
         device = torch.device(self.devices[worker % len(self.devices)])
+        devices.select(device)
         devices.set_arithmetic(device, self.precision)
-        rows: list[Row] = []
-        waiting, progress = list(jobs), _shares(_throttled(send), len(jobs))
+        progress = _shares(_throttled(send), len(jobs))
+        waiting, ended = dict(enumerate(jobs)), dict[int, Row]()
         while waiting:
-            group = waiting[: self._room.get(_like(waiting[0])) or self.in_flight or 1]
-            try:
-                ended = self._restore(group, progress[len(rows) :], device)
-            except torch.OutOfMemoryError as error:
-                ended = self._relieve(group, waiting, device, error)
-            rows += ended
-            del waiting[: len(ended)]
-        return rows
+            most = self._room.get(_like(jobs[0])) or self.in_flight or 1
+            group = dict(islice(waiting.items(), most))
+            rows, lacking = self._restore(group, progress, device)
+            ended |= rows | self._relieve(lacking, waiting, len(group), device)
+            waiting = {index: job for index, job in waiting.items() if index not in ended}
+        return [ended[index] for index in range(len(jobs))]
 
-    def _restore(self, jobs: Sequence[Job], progress: Sequence[Send], device: torch.device) -> list[Row]:
-        """Restore images together.
-
-        Raises:
-            torch.OutOfMemoryError: then nothing has been written.
-        """
+    def _restore(
+        self, jobs: Mapping[int, Job], progress: Sequence[Send], device: torch.device
+    ) -> tuple[dict[int, Row], dict[int, Exception]]:
+        """Restore images together; gives the rows, and the errors of those that memory did not hold."""
         devices.reset_peak_memory(device)
-        remarks: list[list[str]] = [[] for _ in jobs]
-        given = [
-            self._attempt(job, device, len(jobs), report, said.append)
-            for job, report, said in zip(jobs, progress, remarks, strict=False)
-        ]
-        tasks = [task for task in given if isinstance(task, Task)]
-        found, seconds = _timed(jobs[0], tasks, self.precision)
-        outcomes = iter(found)
-        row = {"device": devices.name_of(device), "in_flight": len(jobs)}
+        remarks: dict[int, list[str]] = {index: [] for index in jobs}
+        given = {
+            index: self._attempt(job, device, len(jobs), progress[index], remarks[index].append)
+            for index, job in jobs.items()
+        }
+        tasks = {index: task for index, task in given.items() if isinstance(task, Task)}
+        found, seconds = _timed(next(iter(jobs.values())), list(tasks.values()), self.precision)
+        outcomes: dict[int, Task | Restored | Exception] = {**given, **dict(zip(tasks, found, strict=True))}
+        row = {"device": devices.name_of(device), "in_flight": len(jobs), "seconds": seconds}
         row["peak_mem_mib"] = devices.peak_memory_mib(device)
-        if device.type == "cuda" and self.in_flight is None:  # the first image, alone, has shown what one takes
-            room = min(max(devices.room_for(device, SHARE_OF_FREE), 1), MOST_IN_FLIGHT)
-            self._room.setdefault(_like(jobs[0]), room)
-        return [
-            self._finish(job, task, next(outcomes), row | {"seconds": seconds, "note": said})
-            if isinstance(task, Task)
-            else self._fail(job, task, row)
-            for job, task, said in zip(jobs, given, remarks, strict=True)
-        ]
+        if any(isinstance(outcome, Restored) for outcome in found):
+            self._learn_room(jobs, device)
+        rows, lacking = {}, {}
+        for index, job in jobs.items():
+            outcome, columns = outcomes[index], row | {"note": remarks[index]}
+            if isinstance(outcome, Restored):
+                rows[index] = self._finish(job, tasks[index], outcome, columns)
+            elif isinstance(outcome, Exception) and lacks_memory(outcome):
+                lacking[index] = outcome
+            elif isinstance(outcome, Exception):
+                rows[index] = self._fail(job, outcome, columns)
+        return rows, lacking
+
+    def _learn_room(self, jobs: Mapping[int, Job], device: torch.device) -> None:
+        """Where nobody says how many images to train at once: the first image, alone, has shown what one takes."""
+        if device.type == "cuda" and self.in_flight is None:
+            room = devices.room_for(device, SHARE_OF_FREE, self.gpu_share)
+            self._room.setdefault(_like(next(iter(jobs.values()))), min(max(room, 1), MOST_IN_FLIGHT))
 
     def _relieve(
-        self, group: list[Job], waiting: list[Job], device: torch.device, error: torch.OutOfMemoryError
-    ) -> list[Row]:
-        """Make the next try smaller; where nothing is left to make smaller, give the job's row."""
-        if len(group) > 1:
-            self._room[_like(group[0])] = len(group) // 2
-            return []
-        smaller = _in_smaller_tiles(group[0])
-        if smaller is None:
-            return [self._fail(group[0], error, {"device": devices.name_of(device), "in_flight": 1})]
-        waiting[0] = smaller
-        return []
+        self, lacking: Mapping[int, Exception], waiting: dict[int, Job], tried: int, device: torch.device
+    ) -> dict[int, Row]:
+        """Make the next try smaller; gives the row of a job of which nothing is left to make smaller."""
+        rows = {}
+        for index, error in lacking.items():
+            job = waiting[index]
+            if tried > 1:
+                self._room[_like(job)] = tried // 2
+            elif smaller := _in_smaller_tiles(job):
+                waiting[index] = smaller
+            else:
+                rows[index] = self._fail(job, error, {"device": devices.name_of(device), "in_flight": 1})
+        return rows
 
     def _attempt(
         self, job: Job, device: torch.device, shared_by: int, progress: Send, say: Callable[[str], None]
@@ -131,8 +142,6 @@ class Restorer:
             checkpoint = self._checkpoint(job, device, shared_by) if self.checkpoint_every else None
             weights = None if job.weights is None else _weights(job.weights)
             return Task(lr, job.seed, self._true_kernel(job), weights, progress, checkpoint, say, self.capture)
-        except torch.OutOfMemoryError:
-            raise
         except Exception as error:
             return error
 
@@ -145,10 +154,8 @@ class Restorer:
         path = self.root / checkpoint_path(job.sr_path)
         return CheckpointFile(path, job.key, self.checkpoint_every, device, shared_by)
 
-    def _finish(self, job: Job, task: Task, outcome: Restored | Exception, columns: Row) -> Row:
+    def _finish(self, job: Job, task: Task, outcome: Restored, columns: Row) -> Row:
         """Write what came of a job, and its row."""
-        if isinstance(outcome, Exception):
-            return self._fail(job, outcome, columns)
         try:
             written = self._write(job, outcome, task.lr.shape)
         except Exception as error:
@@ -164,7 +171,7 @@ class Restorer:
         """Write the row of a job that failed; the others go on."""
         row = job.row(self.precision) | columns | {"seconds": None, "note": None}
         row |= {"status": "failed", "error": _one_line(error)}
-        if isinstance(error, (OSError, torch.OutOfMemoryError)):  # a file, disk or full GPU is at fault: it is not over
+        if _is_passing(error):
             row |= {RETRY: True}
         else:
             row |= {"traceback": "".join(traceback.format_exception(error))}
@@ -210,9 +217,11 @@ class CheckpointFile:
         """Read the state, unless there is none, it is damaged or of another job."""
         try:
             saved = torch.load(self.path, weights_only=True, map_location=self.device)
-        except Exception:  # torch.load raises many things for a damaged file; all mean: start anew
-            return None
-        if saved.get("key") != self.key:
+            if saved["key"] != self.key:
+                return None
+        except Exception as error:  # torch.load raises many things for a damaged file; all mean: start anew
+            if lacks_memory(error):
+                raise
             return None
         self.seconds_before = saved["seconds"]
         return saved["state"]
@@ -252,13 +261,16 @@ def _outcomes(job: Job, tasks: list[Task], precision: Precision) -> list[Restore
         return list(results)
     except SomeFailed as some:
         return list(some.outcomes)
-    except torch.OutOfMemoryError:
-        raise
     except Exception as error:
-        if len(tasks) == 1:
-            return [error]
+        if len(tasks) == 1 or lacks_memory(error):
+            return [error] * len(tasks)
     # A method that does not say which of the images was at fault: one by one.
     return [outcome for task in tasks for outcome in _outcomes(job, [task], precision)]
+
+
+def _is_passing(error: Exception) -> bool:
+    """Say whether a file, a disk or the GPU is at fault, not the image: the job is worth another try, and its state."""
+    return isinstance(error, (OSError, torch.AcceleratorError)) or lacks_memory(error)
 
 
 def _like(job: Job) -> tuple[str, int]:
@@ -282,7 +294,7 @@ def _to_image(sr: torch.Tensor, lr_shape: torch.Size, scale: int) -> np.ndarray:
         raise ValueError(f"the method gave an image of shape {tuple(sr.shape)} in place of {expected}")
     if not torch.isfinite(sr).all():
         raise FloatingPointError("the SR image has values that are not finite")
-    levels = sr[0].permute(1, 2, 0).double().cpu().numpy() * 255
+    levels = sr[0].permute(1, 2, 0).cpu().double().numpy() * 255
     # Bicubic weights are dyadic, so exact halves are common: float32 in [0, 1] must not decide how they round.
     return quantise(np.round(levels, 4))
 
@@ -305,7 +317,7 @@ def _note(job: Job, restored: Restored, said: Sequence[str]) -> str | None:
 
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
-    if isinstance(error, torch.OutOfMemoryError):
+    if lacks_memory(error):
         return f"the GPU's memory does not hold it: {'. '.join(text.split('. ')[:2])}"
     explained = isinstance(error, (ValueError, FloatingPointError, OSError))
     return text if explained and text else f"{type(error).__name__}: {text}"

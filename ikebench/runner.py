@@ -165,6 +165,8 @@ def _rows_of_the_lost(workspace: Workspace, group: Sequence[Job], event: Lost, p
             rows.append(row)
         else:
             rows.append(job.row(precision) | {"status": "failed", "error": event.reason})
+            if len(group) > 1:  # one of them is at fault, and nobody knows which
+                rows[-1] |= {RETRY: True}
             write_row(path, rows[-1])
     return rows
 

@@ -13,6 +13,7 @@ import torch
 
 import reports
 from baselines.contract import Precision
+from baselines.memory import lacks_memory
 from ikebench import datasets, demo_photos, fetching, jobs, runner, scorer, training, weight_files
 from ikebench.catalog import PAPER_KINDS, Overrides, check_names, method_paths
 from ikebench.engines import run_local
@@ -120,7 +121,8 @@ def run(workspace: Workspace, options: RunOptions) -> int:
             devices,
             options.precision,
             checkpoint_every=options.checkpoint_every,
-            in_flight=options.in_flight,
+            in_flight=options.in_flight or (1 if options.engine == "ray" else None),  # Ray shares the GPUs itself
+            gpu_share=min(1.0, len(devices) / workers),
             capture=options.capture,
         )
         try:
@@ -140,7 +142,13 @@ def train(workspace: Workspace, options: training.TrainOptions) -> int:
     """HR -> weights of a network; exit code 1 if images are refused, 2 if none is left."""
     device = torch.device(_devices(options.device)[0])
     described = provenance("train", asdict(options))
-    return OK if training.train(workspace.weights_folder, options, device, described, _say) else FAILED
+    try:
+        return OK if training.train(workspace.weights_folder, options, device, described, _say) else FAILED
+    except Exception as error:
+        if not lacks_memory(error):
+            raise
+        name = options.network
+        raise UserError(f"the GPU's memory does not hold it: try --set {name}.batch=... or {name}.patch=...") from error
 
 
 def score(workspace: Workspace, workers: int | None) -> int:

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from baselines.contract import Restored, SomeFailed, Task
 from baselines.dualsr import DualSR, DualSRTraining
 from baselines.kernelgan import KernelGANTraining, KernelGANZSSR
+from baselines.memory import lacks_memory
 from baselines.zeroshot.captured import EAGER, CapturedStep
 from baselines.zeroshot.training import TrainingRun
 from baselines.zeroshot.turns import in_turns, restore_in_turns
@@ -58,16 +59,54 @@ def test_static_buffers_change_no_bit(build):
     assert not said
 
 
-def test_a_capture_that_fails_is_said_and_costs_nothing():
+@pytest.fixture
+def captures(monkeypatch):
+    """Let no failed capture of a test reach the others."""
+    monkeypatch.setattr(CapturedStep, "trouble", None)
+
+
+def test_a_capture_that_fails_is_said_and_costs_nothing(captures):
     task, said = Task(photo(), seed=3), []
     build = TRAININGS["kernelgan"]
     plain, weights = losses_of(build, task, lambda step: step)
     tried, tried_weights = losses_of(build, task, lambda step: CapturedStep(step, capture=True, say=said.append))
     assert all(torch.equal(a, b) for a, b in zip(tried + tried_weights, plain + weights, strict=True))
-    assert len(said) == 1 and said[0].startswith("not captured in a CUDA graph")  # there is none on the CPU
+    assert len(said) == 1 and said[0].startswith("not captured in a CUDA graph: ")  # there is none on the CPU
+    losses_of(build, task, lambda step: CapturedStep(step, capture=True, say=said.append))
+    assert len(said) == 2 and said[0] == said[1]
 
 
-def test_every_iteration_is_run_once_around_the_capture(monkeypatch):
+@pytest.mark.parametrize("memory", [True, False])
+def test_the_error_that_ends_a_capture_hides_no_lack_of_memory(captures, monkeypatch, memory):
+    """With a stand-in for CUDA's graphs, whose end of a broken capture raises another error, as torch's does."""
+
+    @contextmanager
+    def record(graph, stream):
+        try:
+            yield
+        finally:
+            raise RuntimeError("cudaErrorStreamCaptureInvalidated")
+
+    def step(inputs):
+        if torch.cuda.graph is record and seen:
+            raise (torch.OutOfMemoryError("CUDA out of memory") if memory else ValueError("a look at a value"))
+        return inputs["x"]
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: None)
+    seen, said = [], []
+    captured = CapturedStep(step, capture=True, say=said.append)
+    for _ in range(EAGER):
+        captured({"x": torch.ones(1)})
+    monkeypatch.setattr(torch.cuda, "graph", record)
+    seen.append(True)
+    with pytest.raises(RuntimeError if memory else ValueError) as raised:
+        captured({"x": torch.ones(1)})
+    assert lacks_memory(raised.value) == memory
+    assert said == ([] if memory else ["not captured in a CUDA graph: ValueError: a look at a value"])
+
+
+def test_every_iteration_is_run_once_around_the_capture(captures, monkeypatch):
     """With a stand-in for CUDA's graphs: what is recorded is not run, what is replayed sees the new inputs."""
     seen, recording, recorded = [], [], []
 
@@ -187,7 +226,7 @@ def test_one_that_diverges_leaves_the_others():
         method([bad], 2)
 
 
-def test_lack_of_memory_ends_all_of_them():
+def test_lack_of_memory_ends_all_that_are_under_way():
     ended = []
 
     def course(name, greedy):
@@ -200,8 +239,13 @@ def test_lack_of_memory_ends_all_of_them():
             ended.append(name)
         return Restored(torch.zeros(1))
 
-    with pytest.raises(torch.OutOfMemoryError):
-        in_turns([course("a", False), course("b", True), course("c", False)], torch.device("cpu"))
+    def quick():
+        return Restored(torch.ones(1))
+        yield
+
+    courses = [course("a", False), course("b", True), course("c", False), quick()]
+    *lost, kept = in_turns(courses, torch.device("cpu"))
+    assert all(isinstance(outcome, torch.OutOfMemoryError) for outcome in lost) and isinstance(kept, Restored)
     assert sorted(ended) == ["a", "b", "c"]
     assert restore_in_turns(lambda task: course("d", False), []) == []
 

@@ -30,6 +30,7 @@ class Hungry:
     holds: int = 9
     tile: int = 0
     tile_held: int = 0
+    partly: bool = False
     troubled: bool = False
     vague: bool = False
 
@@ -41,6 +42,9 @@ class Hungry:
             task.progress(number + 1, 4)
             task.say("restored by a test")
         outcomes = [Restored(F.interpolate(task.lr, scale_factor=scale)) for task in tasks]
+        if self.partly and len(tasks) > 1:  # as cuBLAS says it
+            outcomes[1] = RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate")
+            raise SomeFailed(outcomes)
         if self.troubled:
             outcomes[0] = FloatingPointError("it diverged")
             if len(tasks) == 1 or self.vague:
@@ -84,6 +88,13 @@ def test_what_memory_does_not_hold_is_halved(planned):
     rows, _ = restored(planned(Hungry(holds=1)))
     assert Hungry.calls == [4, 2, 1, 1, 1, 1, 1]
     assert {(row["status"], row["in_flight"]) for row in rows} == {("ok", 1)} and len(rows) == 5
+
+
+def test_what_ended_before_memory_ran_out_is_kept(planned):
+    jobs = planned(Hungry(partly=True))
+    rows, _ = restored(jobs)
+    assert Hungry.calls == [4, 2, 1] and [row["in_flight"] for row in rows] == [4, 2, 4, 4, 1]
+    assert {row["status"] for row in rows} == {"ok"} and [row["key"] for row in rows] == [job.key for job in jobs]
 
 
 def test_then_come_smaller_tiles_and_the_row_says_so(planned):

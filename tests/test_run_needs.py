@@ -158,7 +158,7 @@ NEEDY = '''
 from dataclasses import dataclass
 from typing import ClassVar
 from baselines.contract import Restored
-from rivals import Rival, enlarged
+from rival_package import Rival, enlarged
 
 @dataclass(frozen=True)
 class Needy(Rival):
@@ -174,16 +174,14 @@ class Needy(Rival):
 
 
 @pytest.fixture
-def needy(rivals):
-    """Turn the method of somebody else's package into one that needs something."""
+def needy(rivals, install_method):
+    """Install a method of somebody else's package that needs something."""
 
     def write(*needs):
-        (rivals / "needy.py").write_text(NEEDY.format(needs=needs))
-        entry_points = rivals / "rivals-1.0.dist-info" / "entry_points.txt"
-        entry_points.write_text("[ikebench.methods]\nneedy = needy:Needy\n")
+        install_method("needy", NEEDY.format(needs=needs), "Needy")
 
     yield write
-    sys.modules.pop("needy", None)
+    sys.modules.pop("needy_package", None)
 
 
 def test_the_true_kernel_where_there_is_one(ikebench, photos, needy):

@@ -1,9 +1,12 @@
 """A training step as one CUDA graph: hundreds of small kernels, recorded once and then started by a single launch."""
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor
+
+from baselines.memory import lacks_memory
 
 EAGER = 3
 """Iterations before the capture. They make what must not be made in it: Adam's state, the libraries' workspaces."""
@@ -13,8 +16,12 @@ class CapturedStep:
     """Runs a static step on buffers of its own: the first times directly, then captured, where it may be.
 
     Everything happens on the current stream, so a caller that wants the capture brings a stream other than the default
-    one. Where the capture fails, the step goes on being run directly.
+    one. Where a capture fails, this step and all later ones of the process are run directly: what a failed capture has
+    taken of the memory may be lost until the process ends.
     """
+
+    trouble: ClassVar[str | None] = None
+    """What went wrong when a capture failed in this process."""
 
     def __init__(
         self, step: Callable[[dict[str, Tensor]], Tensor], *, capture: bool, say: Callable[[str], None]
@@ -42,12 +49,22 @@ class CapturedStep:
 
     def _record(self) -> None:
         """Record the step without running it, in memory that belongs to this graph alone."""
-        try:
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
-                self._losses = self.step(self._inputs)
-            self.graph = graph
-        except torch.OutOfMemoryError:
-            raise
-        except RuntimeError as error:  # nothing has been run: the iteration can still be done directly
-            self.say(f"not captured in a CUDA graph: {str(error).strip().splitlines()[0]}")
+        if CapturedStep.trouble is None:
+            try:
+                graph = torch.cuda.CUDAGraph()
+                with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
+                    self._losses = self.step(self._inputs)
+                self.graph = graph
+            except RuntimeError as error:  # nothing has been run: the iteration can still be done directly
+                if lacks_memory(error):
+                    raise
+                CapturedStep.trouble = _cause(error)
+        if CapturedStep.trouble is not None:
+            self.say(f"not captured in a CUDA graph: {CapturedStep.trouble}")
+
+
+def _cause(error: BaseException) -> str:
+    """Give the first line of the error that came first: ending the capture after it raises another."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -36,7 +36,7 @@ class Training(Protocol):
     def draw(self, chunk: int) -> dict[str, Tensor]:
         """Give the inputs of iterations [chunk * CHUNK, (chunk + 1) * CHUNK), stacked along a first axis.
 
-        Depends on the seed and `chunk` alone, so that a resumed training sees the same crops and noise.
+        Depends on the seed and `chunk` alone, so that a training resumed on its device sees the same crops and noise.
         """
         ...
 
@@ -121,6 +121,8 @@ class TrainingRun:
         self.training.networks.load_state_dict(state["networks"])
         for optimiser, saved in zip(self.training.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
+            for group in optimiser.param_groups:  # of this device, not of the one where the state was saved
+                group["capturable"] = group["lr"].is_cuda
         self.iteration = state["iteration"]
 
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 import torch
 
 from baselines.contract import Restored, SomeFailed, Task
+from baselines.memory import lacks_memory
 
 T = TypeVar("T")
 
@@ -20,7 +21,6 @@ def restore_in_turns(restore: Callable[[Task], Course[Restored]], tasks: Sequenc
 
     Raises:
         SomeFailed: if several tasks were given and not all ended well; the error itself if it was one task.
-        torch.OutOfMemoryError: at once, for all of them.
     """
     if not tasks:
         return []
@@ -36,10 +36,8 @@ def restore_in_turns(restore: Callable[[Task], Course[Restored]], tasks: Sequenc
 def in_turns(courses: Sequence[Course[T]], device: torch.device) -> list[T | Exception]:
     """Run courses to their ends, in turns, each on a CUDA stream of its own; gives their results or errors.
 
-    While the host waits for one course's chunk, the device has those of the others to work on.
-
-    Raises:
-        torch.OutOfMemoryError: the memory is everybody's, so this ends all courses.
+    While the host waits for one course's chunk, the device has those of the others to work on. The memory is
+    everybody's: where it does not suffice for one course, this is the error of all that have not ended.
     """
     outcomes: dict[int, T | Exception] = {}
     lanes = _lanes(device, len(courses))
@@ -53,16 +51,17 @@ def in_turns(courses: Sequence[Course[T]], device: torch.device) -> list[T | Exc
                         next(course)
                 except StopIteration as end:
                     outcomes[index] = end.value
-                except torch.OutOfMemoryError:
-                    raise
                 except Exception as error:  # one image's trouble: the others go on
                     traceback.clear_frames(error.__traceback__)  # they hold networks and graphs
-                    outcomes[index] = error
+                    struck = range(len(courses)) if lacks_memory(error) else [index]
+                    outcomes |= {one: error for one in struck if one not in outcomes}
     finally:
-        for course in courses:
-            course.close()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)  # what comes next, on the default stream, finds the results there
+        try:
+            if device.type == "cuda":  # before networks and graphs go; and for what comes next, on the default stream
+                torch.cuda.synchronize(device)
+        finally:
+            for course in courses:
+                course.close()
     return [outcomes[index] for index in range(len(courses))]
 
 
