@@ -1,6 +1,7 @@
 """What the tests share: a command line that runs in this process, and small photographs."""
 
 import os
+import sys
 from dataclasses import dataclass
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the processes that tests start; before torch reads it here
@@ -124,8 +125,9 @@ def install_method(tmp_path, monkeypatch):
     def install(name, source, class_name):
         folder = tmp_path / f"{name}-site"
         information = folder / f"{name}_package-1.0.dist-info"
-        information.mkdir(parents=True)
+        information.mkdir(parents=True, exist_ok=True)
         (folder / f"{name}_package.py").write_text(source)
+        sys.modules.pop(f"{name}_package", None)  # of another test, or of an earlier call
         (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-package\nVersion: 1.0\n")
         entry_point = f"[ikebench.methods]\n{name} = {name}_package:{class_name}\n"
         (information / "entry_points.txt").write_text(entry_point)

@@ -49,17 +49,14 @@ def test_a_method_of_another_package_is_listed(ikebench, rivals):
     assert "a test" in ikebench("list", "methods").out
 
 
-def test_a_broken_package_is_one_line(ikebench, rivals):
-    (rivals / "rivals.py").write_text("import nothing_of_that_name")
-    sys.modules.pop("rivals", None)
+def test_a_broken_package_is_one_line(ikebench, install_method):
+    install_method("rival", "import nothing_of_that_name", "Rival")
     outcome = ikebench("list", "methods")
     assert outcome.code == 0 and "bicubic" in outcome.out and "cannot be imported" in outcome.out
-    (rivals / "rivals.py").write_text("class Rival:\n    scales = (2,)\n")
-    sys.modules.pop("rivals", None)
+    install_method("rival", "class Rival:\n    scales = (2,)\n", "Rival")
     ikebench("make-data", "--kind", "median", "--limit", 1)
     outcome = ikebench("run", "--methods", "rival")
     assert outcome.code == 2 and "lacks version" in outcome.err and "Traceback" not in outcome.err
-    sys.modules.pop("rivals", None)
 
 
 def test_parameters_are_listed_with_their_defaults(ikebench):

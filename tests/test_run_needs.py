@@ -1,6 +1,5 @@
 """run with methods that need trained weights or the true kernel: where they come from, and what is said without."""
 
-import sys
 from pathlib import Path
 
 import checkpoints
@@ -177,11 +176,7 @@ class Needy(Rival):
 def needy(rivals, install_method):
     """Install a method of somebody else's package that needs something."""
 
-    def write(*needs):
-        install_method("needy", NEEDY.format(needs=needs), "Needy")
-
-    yield write
-    sys.modules.pop("needy_package", None)
+    return lambda *needs: install_method("needy", NEEDY.format(needs=needs), "Needy")
 
 
 def test_the_true_kernel_where_there_is_one(ikebench, photos, needy):
