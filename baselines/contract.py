@@ -99,7 +99,7 @@ def check_least(method: str, hyperparameters: object, least: Mapping[str, int]) 
 
 
 class Method(Protocol):
-    """LR -> SR. Equal tasks give equal images on the same hardware and library versions."""
+    """LR -> SR. Equal tasks give equal images with equal CPUs and libraries; on GPUs, to rounding."""
 
     version: ClassVar[int]
     """Raised when equal hyperparameters no longer give equal images; part of a job's key."""

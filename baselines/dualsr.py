@@ -21,7 +21,7 @@ from baselines.zeroshot.downscaler import (
     filter_valid,
     normal_around_mean,
 )
-from baselines.zeroshot.losses import BicubicLoss, KernelLoss, bicubic_targets, smoothness_mask
+from baselines.zeroshot.losses import NO_FLOOR, BicubicLoss, KernelLoss, bicubic_targets, smoothness_mask
 from baselines.zeroshot.quirks import chosen_quirks
 from baselines.zeroshot.stages import Stages
 from baselines.zeroshot.training import TrainingRun, adam, chunk_span, descend, run_wide, set_learning_rate
@@ -50,7 +50,7 @@ class DualSR:
     lambda_interpolation: float = 2.0  # release
     lambda_kernel: float = 2.0  # release: of the kernel's regularisers
     bicubic_threshold: float = 0.4  # KernelGAN release
-    sparsity_floor: float = 1e-12  # the release has none: see `KernelLoss`
+    sparsity_floor: float = NO_FLOOR  # the release has none: see `KernelLoss`
     rate_up: float = 1e-3  # release: Adam, G_UP
     rate_down: float = 2e-4  # release: Adam, G_DN and the discriminator
     beta1: float = 0.5  # release: Adam

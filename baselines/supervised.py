@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from baselines.contract import Precision, Restored, Task
+from baselines.contract import Precision, Restored, Task, check_least
 from baselines.layouts import Family, Tensors
 from baselines.tiling import tiled
 
@@ -61,6 +61,11 @@ class Supervised:
         scale = self.family.recognise(weights).scale
         self.network(weights, scale)
         return scale
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built or tiled."""
+        counts = {"groups", "blocks", "width", "growth", "reduction", "tile"} & vars(self).keys()
+        check_least(self.family.name, self, dict.fromkeys(sorted(counts), 1))
 
     def network(self, weights: Tensors, scale: int) -> UpscalerNet:
         """Build the network and put weights of any known layout into it.

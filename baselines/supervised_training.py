@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from baselines.contract import Precision
-from baselines.edsr import EDSRNet
+from baselines.edsr import EDSRBaseline, EDSRNet
 from baselines.zeroshot.training import CHUNK, adam, descend, set_learning_rate
 
 Pixels = NDArray[np.uint8]
@@ -36,8 +36,8 @@ class EDSRBaselineRecipe:
     halve_at: float = 2 / 3  # release: after 200 of 300 epochs; a share, so that shorter trainings keep the shape
     beta1: float = 0.9  # paper: Adam
     beta2: float = 0.999  # paper: Adam
-    blocks: int = 16  # paper: Table 1, baseline
-    width: int = 64  # paper: Table 1, baseline
+    blocks: int = EDSRBaseline.blocks
+    width: int = EDSRBaseline.width
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
@@ -54,7 +54,7 @@ class EDSRBaselineRecipe:
 
     def network(self, scale: int) -> nn.Module:
         """Build the network with fresh weights: (n, 3, h, w) -> (n, 3, s h, s w), both in [0, 1]."""
-        return EDSRNet(scale, self.blocks, self.width, residual_scale=1.0)  # paper: Table 1, baseline
+        return EDSRNet(scale, self.blocks, self.width, EDSRBaseline.residual_scale)
 
     @property
     def halo(self) -> int:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from baselines.contract import Precision, Restored, Task, check_least
 from baselines.resample import Grid, Resize, downscale
 from baselines.zeroshot.conv_stack import ConvStack, fan_in_normal
-from baselines.zeroshot.crops import crop_note, crop_side, cut_crops
+from baselines.zeroshot.crops import GRAY, crop_note, crop_side, cut_crops
 from baselines.zeroshot.quirks import chosen_quirks
 from baselines.zeroshot.stages import Stages
 from baselines.zeroshot.training import TrainingRun, adam, chunk_span, descend, run_wide, set_learning_rate
@@ -285,7 +285,7 @@ class RatePolicy(nn.Module):
 
 def _loss_map(lr: Tensor) -> Tensor:
     """Weigh pixels by the gradients around them, mean 1 (KernelGAN release): (1, 3, h, w) -> (1, 1, h, w)."""
-    gray = lr[0].permute(1, 2, 0).double().cpu().numpy() @ np.array([0.299, 0.587, 0.114])
+    gray = lr[0].permute(1, 2, 0).double().cpu().numpy() @ GRAY
     along_y, along_x = np.gradient(gray)
     blurred = uniform_filter(np.hypot(along_x, along_y), 5, mode="constant")
     weights = blurred / blurred.mean() if blurred.any() else np.ones_like(blurred)

@@ -71,11 +71,13 @@ def workspace_option(command: Command) -> Command:
     )(command)
 
 
-def workers_option(command: Command) -> Command:
+PER_CORE = "Processes.  [default: one per core]"
+PER_CORE_OR_GPU = "Processes.  [default: one per GPU; without one, one per core]"
+
+
+def workers_option(text: str) -> Callable[[Command], Command]:
     """Add --workers."""
-    return click.option(
-        "--workers", type=click.IntRange(min=1), default=None, help="Processes.  [default: one per core, or per GPU]"
-    )(command)
+    return click.option("--workers", type=click.IntRange(min=1), default=None, help=text)
 
 
 def set_option(command: Command, text: str = SET_HELP) -> Command:
@@ -123,7 +125,7 @@ def scale_option(default: str | None) -> Callable[[Command], Command]:
 )
 @click.option("--track2-lr", type=click.Path(path_type=Path), default=None, help="LR folder (X2, X4) for kind track2.")
 @set_option
-@workers_option
+@workers_option(PER_CORE)
 @workspace_option
 def make_data(**options: Any) -> int:  # noqa: ANN401 (click hands over its options)
     """Degrade HR images into LR files, kernels and data.parquet."""
@@ -172,7 +174,7 @@ def make_data(**options: Any) -> int:  # noqa: ANN401 (click hands over its opti
     show_default=True,
     help="Of the networks; tf32: on GPUs only.",
 )
-@workers_option
+@workers_option(PER_CORE_OR_GPU)
 @click.option(
     "--engine",
     type=click.Choice(["local", "ray"]),
@@ -197,7 +199,7 @@ def make_data(**options: Any) -> int:  # noqa: ANN401 (click hands over its opti
     "--in-flight",
     type=click.IntRange(min=1),
     default=None,
-    help="Images that train at once on a device.  [default: what a GPU's memory holds; 1 on a CPU]",
+    help="Images that train at once on a device.  [default: what a GPU holds, up to 8; 1 on a CPU and with Ray]",
 )
 @click.option("--capture/--no-capture", default=True, help="Capture training steps in CUDA graphs.  [default: on GPUs]")
 @click.option(
@@ -269,7 +271,7 @@ def train(**options: Any) -> int:  # noqa: ANN401
 
 
 @main.command()
-@workers_option
+@workers_option("Threads.  [default: one per core]")
 @workspace_option
 def score(workspace: Path, workers: int | None) -> int:
     """Score the SR images anew into scores.parquet, and report."""
@@ -315,7 +317,7 @@ def list_things(what: str, name: str | None) -> None:
 
 
 @main.command()
-@workers_option
+@workers_option(PER_CORE_OR_GPU)
 @workspace_option
 def demo(workspace: Path, workers: int | None) -> int:
     """Make data, run, score and report on crops of two photographs: a few minutes on a laptop."""

@@ -99,6 +99,8 @@ def _score_run(workspace: Workspace, run: Row, data: Row, known: Mapping[tuple[A
         return row | measures | _measure_kernel(workspace, run, data)
     except ValueError as error:
         return row | {"status": "failed", "error": str(error)}
+    except Exception as error:  # an unreadable disk, say: one result is not scored, the others are
+        return row | {"status": "failed", "error": f"{type(error).__name__}: {' '.join(str(error).split())}"}
 
 
 def without_stale(scores: pd.DataFrame, data: pd.DataFrame) -> pd.DataFrame:

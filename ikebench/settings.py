@@ -1,5 +1,6 @@
 """`--set name.field=value` and `--weights name=file`: from text to typed values."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from types import NoneType, UnionType
@@ -56,9 +57,12 @@ def parse_value(target: str, text: str, hint: Any) -> Any:  # noqa: ANN401
     if hint is bool:
         return TRUTHS[_choice(target, text.lower(), TRUTHS)]
     try:
-        return hint(text)
+        value = hint(text)
     except ValueError:
         raise UserError(f"--set {target}={text}: expected {hint.__name__}") from None
+    if hint is float and not math.isfinite(value):
+        raise UserError(f"--set {target}={text}: expected a finite number")
+    return value
 
 
 def _choice(target: str, text: str, allowed: Any) -> str:  # noqa: ANN401

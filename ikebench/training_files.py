@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from baselines.memory import lacks_memory
 from ikebench.errors import UserError
 from ikebench.image_files import sha256_file, write_atomic
 from ikebench.store import Row
@@ -52,6 +53,8 @@ class Record:
             saved = torch.load(path, weights_only=True, map_location=device)
             settings = json.loads(saved["settings"])
         except Exception as error:  # torch.load raises many things for a damaged file
+            if lacks_memory(error):
+                raise
             raise UserError(f"{path} cannot be read: --restart trains anew") from error
         if settings != self.settings:
             raise UserError(f"{path} is a training of {_difference(settings, self.settings)}: --restart trains anew")

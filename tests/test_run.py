@@ -156,6 +156,22 @@ def test_new_lr_makes_old_results_stale(ikebench, median_data, photos):
     assert (scores().set_index("image")["psnr_ike"] < before).all()
 
 
+def test_trouble_with_one_score_leaves_the_others(ikebench, median_data, monkeypatch):
+    ikebench("run", "--methods", "bicubic")
+    Path("bench/scores.parquet").unlink()
+
+    def measure(workspace, run, data):
+        if run["image"] == "cat":
+            raise OSError("the disk has gone")
+        return score_pair(read_image("bench/" + run["sr_path"]), read_image("bench/" + data["hr_path"]), 2)
+
+    monkeypatch.setattr("ikebench.scorer._measure", measure)
+    outcome = ikebench("score")
+    assert outcome.code == 1 and "Traceback" not in outcome.err
+    scores = read_table(Path("bench/scores.parquet")).set_index("image")
+    assert scores.loc["cat", "error"] == "OSError: the disk has gone" and scores.loc["cup", "status"] == "ok"
+
+
 def test_score_refuses_a_changed_file(ikebench, median_data):
     ikebench("run", "--methods", "bicubic")
     path = "bench/sr/bicubic/photos/median/X2/cat.png"
@@ -256,6 +272,9 @@ def test_selection(ikebench, photos):
         (["--methods", "bicubik"], "did you mean 'bicubic'"),
         (["--methods", "ike", "--set", "ike.bloks=4"], "did you mean 'blocks'"),
         (["--methods", "ike", "--set", "ike.activation=tanh"], "none, relu, leaky-relu"),
+        (["--methods", "ike", "--set", "ike.learning_rate=nan"], "expected a finite number"),
+        (["--methods", "edsr", "--set", "edsr.tile=0"], "tile must be 1 or more"),
+        (["--methods", "rcan", "--set", "rcan.reduction=0"], "reduction must be 1 or more"),
         (["--methods", "bicubic", "--set", "ike.blocks=4"], "not among --methods"),
         (["--methods", "bicubic,ike", "--as", "x"], "one name"),
         (["--methods", "ike", "--iterations", "3", "--set", "ike.iterations=4"], "one of them"),

@@ -9,11 +9,12 @@ import torch
 import torch.nn.functional as F
 
 from baselines.contract import Restored, SomeFailed
+from ikebench.engines import Lost, run_local
 from ikebench.image_files import read_image, write_png
 from ikebench.jobs import MethodChoice, Selection, plan
 from ikebench.restoring import Restorer
-from ikebench.runner import grouped
-from ikebench.store import read_table
+from ikebench.runner import execute, grouped, pending
+from ikebench.store import Workspace, read_table
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,20 @@ def test_a_damaged_file_in_a_group_costs_that_job_alone(planned):
     assert [row["status"] for row in rows] == ["ok", "failed", "ok", "ok", "ok"] and "make-data" in rows[1]["error"]
 
 
+def test_a_lost_group_is_tried_again(ikebench, planned):
+    """One of its images ended its process, and nobody knows which; a job alone is at fault itself."""
+    jobs = planned(Hungry())
+
+    def engine(groups, work):
+        yield from (Lost(index, "the worker process was ended by SIGSEGV") for index in range(len(groups)))
+
+    workspace = Workspace(Path("bench"))
+    restorer = Restorer(Path("bench"), ("cpu",), in_flight=4)
+    assert len(execute(workspace, jobs, restorer, engine, workers=1)) == 5
+    again = pending(workspace, jobs)
+    assert len(again.todo) == 4 and len(again.failed) == 1
+
+
 def test_only_trainings_of_one_method_and_scale_are_put_together(planned):
     jobs = planned(Hungry())
     others = [replace(job, case=job.case | {"scale": 4}) for job in jobs]
@@ -162,3 +177,12 @@ def test_gpu_worker_measures_the_first_image_and_fills_the_memory(planned):
     rows = Restorer(Path("bench"), ("cuda:0",))(planned(Hungry()), 0, lambda *done: None)
     assert Hungry.calls == [1, 4] and {row["status"] for row in rows} == {"ok"}
     assert not torch.backends.cudnn.allow_tf32
+
+
+def diverge(item, worker, send):
+    raise FloatingPointError(f"no number in {item}")
+
+
+def test_a_worker_that_ends_with_an_error_says_it():
+    [lost] = run_local(["this"], diverge, 1)
+    assert lost == Lost(0, "the worker process ended with FloatingPointError: no number in this")

@@ -21,6 +21,7 @@ Corners = NDArray[np.int64]
 NOISE_STREAM = 1  # of random numbers: the training's own noise of the same chunk is another one
 FRAME = 10  # px of the LR image's border that KernelGAN and DualSR do not train on
 
+GRAY = np.array([0.299, 0.587, 0.114])  # release: weights of R, G, B
 GRADIENT_FRAME = 5  # px of the border whose gradients do not count
 GRADIENT_QUANTILE = 0.97  # gradients below it count nothing; those above count alike
 
@@ -34,7 +35,7 @@ def sharpness_map(image: FloatMap) -> FloatMap:
     Returns:
         (h, w), mean 1.
     """
-    gray = image @ np.array([0.299, 0.587, 0.114])
+    gray = image @ GRAY
     along_y, along_x = np.gradient(gray)
     strong = [_strong(np.abs(part)) for part in (along_x, along_y, np.hypot(along_x, along_y))]
     blurred = _box(np.sum(strong, axis=0), 5)

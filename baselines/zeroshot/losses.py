@@ -74,6 +74,10 @@ def bicubic_targets(crops: Tensor, side: int, *, step: int = BICUBIC_SCALE, chan
     return small.sum(dim=1, keepdim=True).expand_as(small) if channel_sum else small
 
 
+NO_FLOOR = 1e-12
+"""A sparsity floor so low that it is in effect the releases' none."""
+
+
 class KernelLoss(nn.Module):
     """Regularisers of a downscaling kernel: sum, border, centre of mass, sparsity (KernelGAN)."""
 
@@ -84,12 +88,12 @@ class KernelLoss(nn.Module):
     border: Tensor
     index: Tensor
 
-    def __init__(self, side: int, scale: int = 2, sparsity_floor: float = 1e-12) -> None:
+    def __init__(self, side: int, scale: int = 2, sparsity_floor: float = NO_FLOOR) -> None:
         """Prepare for kernels of `side` px of downscaling by `scale`.
 
-        Weights under `sparsity_floor` count as it and feel no pull. The slope of |k|^0.2 grows without bound towards 0:
-        at 1e-12 it is in effect the releases', and a weight that comes that near stuns Adam for a thousand iterations
-        (benchmarks/parity.md); 1e-4 keeps it in the range of the other losses.
+        Weights under `sparsity_floor` count as it and feel no pull. The slope of |k|^0.2 grows without bound towards 0,
+        and a weight that comes near stuns Adam for a thousand iterations (benchmarks/parity.md); 1e-4 keeps the slope
+        in the range of the other losses.
         """
         super().__init__()
         self.sparsity_floor = sparsity_floor
