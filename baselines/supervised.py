@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,10 @@ from baselines.tiling import tiled
 
 UPSCALE_TILE = 128  # LR px: at x4, EDSR's 256 channels take 0.3 GB there; the narrow overlap costs next to nothing
 UPSCALE_HALO = 3  # LR px: more than the few convs behind the first enlargement see, at any scale
+
+
+_latest: list[Any] = []
+"""What the last network was made of, its weights, and the network: to build one takes a GPU longer than an image."""
 
 
 class UpscalerNet(nn.Module):
@@ -48,6 +52,11 @@ class Supervised:
     tile: int
     """Side of the parts in which `features` works, in LR px."""
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built or tiled."""
+        counts = {"groups", "blocks", "width", "growth", "reduction", "tile"} & vars(self).keys()
+        check_least(self.family.name, self, dict.fromkeys(sorted(counts), 1))
+
     def build(self, scale: int, value_range: float) -> UpscalerNet:
         """Build the network; `value_range` is what white has inside."""
         raise NotImplementedError
@@ -61,11 +70,6 @@ class Supervised:
         scale = self.family.recognise(weights).scale
         self.network(weights, scale)
         return scale
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be built or tiled."""
-        counts = {"groups", "blocks", "width", "growth", "reduction", "tile"} & vars(self).keys()
-        check_least(self.family.name, self, dict.fromkeys(sorted(counts), 1))
 
     def network(self, weights: Tensors, scale: int) -> UpscalerNet:
         """Build the network and put weights of any known layout into it.
@@ -84,16 +88,22 @@ class Supervised:
         Raises:
             ValueError: if the weights do not fit.
         """
-        networks: dict[int, UpscalerNet] = {}
         restored = []
         for task in tasks:
             if task.weights is None:
                 raise ValueError(f"{self.family.name} needs trained weights")
-            if id(task.weights) not in networks:
-                networks[id(task.weights)] = _placed(self.network(task.weights, scale), task.lr.device)
-            sr = super_resolve(networks[id(task.weights)], task.lr, scale, self.tile, precision)
+            network = self._placed(task.weights, scale, task.lr.device)
+            sr = super_resolve(network, task.lr, scale, self.tile, precision)
             restored.append(Restored(sr, note=self.note(task.lr)))
         return restored
+
+    def _placed(self, weights: Tensors, scale: int, device: torch.device) -> UpscalerNet:
+        """Give the network on a device; that of the call before, where nothing has changed since."""
+        key = (self, scale, device)
+        if not _latest or _latest[0] != key or _latest[1] is not weights:
+            _latest.clear()  # two would take twice the memory
+            _latest[:] = key, weights, _placed(self.network(weights, scale), device)
+        return _latest[2]
 
     def note(self, lr: Tensor) -> str:
         """Say what a reader of the result must know."""

@@ -259,6 +259,21 @@ def test_the_gpu_benchmark_runs_without_one(tmp_path):
 
 
 @pytest.mark.gpu
+def test_gpu_a_step_that_cannot_be_captured_goes_on(captures):
+    def step(inputs):
+        doubled = 2 * inputs["x"]
+        doubled.sum().item()
+        return doubled
+
+    said = []
+    with torch.cuda.stream(torch.cuda.Stream()):
+        captured = CapturedStep(step, capture=True, say=said.append)
+        for value in range(EAGER + 3):
+            assert captured({"x": torch.full((2,), float(value)).cuda()}).tolist() == [2 * value] * 2
+    assert captured.graph is None and len(said) == 1
+
+
+@pytest.mark.gpu
 @pytest.mark.parametrize("build", TRAININGS.values(), ids=TRAININGS)
 def test_gpu_captured_as_direct(build):
     said, tracks = [], []

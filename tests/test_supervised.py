@@ -216,6 +216,18 @@ def test_rcan_says_where_it_worked_in_parts(image):
     assert whole.note == "" and "worked in 4 parts" in tiled.note and parts(image, 8) == 4
 
 
+def test_a_network_is_built_once_for_all_images(image, monkeypatch):
+    weights, built = checkpoints.edsr("official"), []
+    build = EDSR.build
+    monkeypatch.setattr(EDSR, "build", lambda *arguments: built.append(1) or build(*arguments))
+    method = EDSR(blocks=2, width=8)
+    first, again = (method([Task(image, weights=weights)], 2)[0].sr for _ in range(2))
+    assert torch.equal(first, again) and len(built) == 1
+    EDSR(blocks=2, width=8, residual_scale=1.0)([Task(image, weights=weights)], 2)
+    method([Task(image, weights=dict(weights))], 2)
+    assert len(built) == 3
+
+
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_bf16_is_near_fp32(image, name):
     method, _, layouts, scales = LAYOUTS[name]
