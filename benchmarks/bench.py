@@ -154,7 +154,7 @@ def plot(speeds: dict[str, Speed], path: Path) -> None:
     for index, (form, label) in enumerate(forms.items()):
         positions = [place + 0.27 * (index - 1) for place in range(len(speeds))]
         bars = axes.bar(positions, [speed.seconds[form] for speed in speeds.values()], 0.25, label=label)
-        axes.bar_label(bars, fmt="%.2g", fontsize=8)
+        axes.bar_label(bars, fmt="%.2g", fontsize=7)
     axes.set_xticks(range(len(speeds)), list(speeds))
     axes.set_yscale("log")
     axes.set_ylabel("seconds per iteration, one thread")
