@@ -105,7 +105,7 @@ def test_sparsity_counts_once_switched_on_and_has_a_finite_slope_at_zero():
     kernel.requires_grad_()
     loss = KernelLoss(13)
     on, off = (loss(kernel, torch.tensor(flag)) for flag in (1.0, 0.0))
-    assert float(on - off) == pytest.approx(5 * (4 * 0.25**0.2 + 165 * 1e-12**0.2) / 169, rel=1e-3)
+    assert (on - off).item() == pytest.approx(5 * (4 * 0.25**0.2 + 165 * 1e-12**0.2) / 169, rel=1e-3)
     assert torch.isfinite(torch.autograd.grad(on, kernel)[0]).all()
 
 
