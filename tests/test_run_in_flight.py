@@ -1,5 +1,7 @@
 """Several jobs handed to a worker at once: the same bytes, a row each, and less at once where memory lacks."""
 
+import os
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -9,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from baselines.contract import Restored, SomeFailed
-from ikebench.engines import Lost, run_local
+from ikebench.engines import HUGE_PAGES_KEPT, Lost, run_local
 from ikebench.image_files import read_image, write_png
 from ikebench.jobs import MethodChoice, Selection, plan
 from ikebench.restoring import Restorer
@@ -31,12 +33,14 @@ class Hungry:
     holds: int = 9
     tile: int = 0
     tile_held: int = 0
+    seconds: float = 0.0
     partly: bool = False
     troubled: bool = False
     vague: bool = False
 
     def __call__(self, tasks, scale, precision="fp32"):
         self.calls.append(len(tasks))
+        time.sleep(self.seconds)
         if len(tasks) > self.holds or self.tile > self.tile_held:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. And more. And more.")
         for number, task in enumerate(tasks):
@@ -83,6 +87,12 @@ def test_each_job_of_a_group_has_its_row(planned):
     assert [row["sr_sha256"] for row in alone] == [row["sr_sha256"] for row in rows]
     assert {row["in_flight"] for row in alone} == {1}
     assert sent[0] == (0, 4)  # the mean of five jobs
+
+
+def test_the_seconds_of_a_group_are_shared(planned):
+    jobs, started = planned(Hungry(seconds=0.2))[:4], time.perf_counter()
+    rows, _ = restored(jobs)
+    assert Hungry.calls == [4] and 0.2 <= sum(row["seconds"] for row in rows) < time.perf_counter() - started
 
 
 def test_what_memory_does_not_hold_is_halved(planned):
@@ -186,3 +196,14 @@ def diverge(item, worker, send):
 def test_a_worker_that_ends_with_an_error_says_it():
     [lost] = run_local(["this"], diverge, 1)
     assert lost == Lost(0, "the worker process ended with FloatingPointError: no number in this")
+
+
+def tunables(item, worker, send):
+    return os.environ["GLIBC_TUNABLES"]
+
+
+def test_workers_keep_their_memory_unless_the_user_says_otherwise(monkeypatch):
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    assert [event.result for event in run_local([0], tunables, 1)] == [HUGE_PAGES_KEPT]
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=0")
+    assert [event.result for event in run_local([0], tunables, 1)] == ["glibc.malloc.hugetlb=0"]

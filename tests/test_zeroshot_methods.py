@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
+import torch.nn.functional as F
 
 from baselines.contract import Task
 from baselines.dualsr import DualSR, DualSRTraining
@@ -330,6 +331,26 @@ def test_the_release_differs_from_the_paper_where_it_should():
     assert mask.shape == (1, 1, 20, 20) and mask.min() == 0 and mask.max() == 1
     ramp = torch.arange(8.0).expand(1, 1, 8, 8)
     assert training._total_variation(ramp).item() == pytest.approx(2)
+
+
+def test_the_released_losses_mask_and_reverse_pass_are_in_use():
+    training = IKERelease(iterations=3, crop=64).training(Task(pair()[1]), 2, "fp32")
+    inputs, llr = first_inputs(training), torch.rand(3, 1, 32, 32) * 2 - 1
+    crop = training._companions(inputs["crop"], training.crop_companions)
+    *_, bicubic = training._forward_terms(llr, crop, inputs)
+    assert bicubic.item() == pytest.approx(5 * F.mse_loss(llr.transpose(0, 1), inputs["target"]).item())
+
+    step = torch.zeros(3, 1, 16, 16)
+    step[..., 8:] = 1
+    mask = training._mask(step)
+    assert mask[0, 0, 8, 3:6].tolist() == [1, 1, 1] and (mask[0, 0, 8, 7:9] < 0.6).all()  # smooth, and at the edge
+
+    generator = torch.Generator().manual_seed(0)
+    for parameter in training.flow.parameters():
+        parameter.data += 0.05 * torch.randn(parameter.shape, generator=generator)
+    released = training.restore()
+    training.inverse = Coupling.inverse
+    assert (released - training.restore()).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("scale", [2, 4])
