@@ -10,6 +10,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from ikebench.errors import one_line
+
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 HUGE_PAGES_KEPT = ":".join(
@@ -97,7 +99,10 @@ def _hire(work: Work, number: int) -> _Worker:
 
 
 def keep_memory() -> None:
-    """Have the processes that are started from now on keep their memory: 5 % of a step of IKE goes into page faults."""
+    """Have the processes that are started from now on keep their memory: a step of IKE is 4 % slower without.
+
+    `GLIBC_TUNABLES=glibc.malloc.hugetlb=0 python benchmarks/step_seconds.py --methods ike` is without.
+    """
     os.environ.setdefault("GLIBC_TUNABLES", HUGE_PAGES_KEPT)
 
 
@@ -154,7 +159,7 @@ def _serve(connection: Connection, work: Work, number: int, parent: int) -> None
         try:
             result = work(item, number, send)
         except Exception as error:
-            connection.send(Lost(index, f"the worker process ended with {type(error).__name__}: {error}"))
+            connection.send(Lost(index, f"the worker process ended with {one_line(error)}"))
             raise
         connection.send(Finished(index, result))
 

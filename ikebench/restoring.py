@@ -20,6 +20,7 @@ from baselines.weights import read_weights
 from degradations.resample import quantise
 from ikebench import devices
 from ikebench.engines import Send
+from ikebench.errors import one_line
 from ikebench.image_files import read_image, sha256_file, write_atomic, write_png
 from ikebench.jobs import Job, WeightsFile
 from ikebench.store import RETRY, Row, checkpoint_path, estimated_kernel_path, row_path, write_row
@@ -170,7 +171,7 @@ class Restorer:
     def _fail(self, job: Job, error: Exception, columns: Row) -> Row:
         """Write the row of a job that failed; the others go on."""
         row = job.row(self.precision) | columns | {"seconds": None, "note": None}
-        row |= {"status": "failed", "error": _one_line(error)}
+        row |= {"status": "failed", "error": _reason(error)}
         if _is_passing(error):
             row |= {RETRY: True}
         else:
@@ -315,12 +316,10 @@ def _note(job: Job, restored: Restored, said: Sequence[str]) -> str | None:
     return "; ".join(filter(None, [variant, weights, restored.note, *dict.fromkeys(said)])) or None
 
 
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
+def _reason(error: Exception) -> str:
     if lacks_memory(error):
-        return f"the GPU's memory does not hold it: {'. '.join(text.split('. ')[:2])}"
-    explained = isinstance(error, (ValueError, FloatingPointError, OSError))
-    return text if explained and text else f"{type(error).__name__}: {text}"
+        return f"the GPU's memory does not hold it: {'. '.join(' '.join(str(error).split()).split('. ')[:2])}"
+    return one_line(error)
 
 
 def _shares(send: Send, count: int) -> list[Send]:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from degradations.resample import cut_to_multiple
 from ikebench.catalog import kind_class
+from ikebench.errors import one_line
 from ikebench.image_files import read_image, sha256_file
 from ikebench.kernels import kernel_psnr
 from ikebench.metrics import METRICS_VERSION, score_pair
@@ -97,10 +98,8 @@ def _score_run(workspace: Workspace, run: Row, data: Row, known: Mapping[tuple[A
         pair = (run["sr_sha256"], data["hr_sha256"], run["scale"])
         measures = known[pair] if pair in known else _measure(workspace, run, data)
         return row | measures | _measure_kernel(workspace, run, data)
-    except ValueError as error:
-        return row | {"status": "failed", "error": str(error)}
     except Exception as error:  # an unreadable disk, say: one result is not scored, the others are
-        return row | {"status": "failed", "error": f"{type(error).__name__}: {' '.join(str(error).split())}"}
+        return row | {"status": "failed", "error": one_line(error)}
 
 
 def without_stale(scores: pd.DataFrame, data: pd.DataFrame) -> pd.DataFrame:
