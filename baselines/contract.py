@@ -87,15 +87,20 @@ class SomeFailed(Exception):
         self.outcomes = outcomes
 
 
-def check_least(method: str, hyperparameters: object, least: Mapping[str, int]) -> None:
-    """Refuse hyperparameters below their least values.
+def check_ranges(method: str, hyperparameters: object, least: Mapping[str, int]) -> None:
+    """Refuse hyperparameters below their least values, learning rates below 0, and betas of Adam outside [0, 1).
 
     Raises:
-        ValueError: naming the method, the first such field and its least value.
+        ValueError: naming the method, the first such field and what it may be.
     """
-    for name, value in least.items():
-        if getattr(hyperparameters, name) < value:
-            raise ValueError(f"{method}: {name} must be {value} or more, not {getattr(hyperparameters, name)}")
+    values = vars(hyperparameters)
+    least = dict(least) | {name: 0 for name in values if "rate" in name.split("_")}
+    for name, smallest in least.items():
+        if values[name] < smallest:
+            raise ValueError(f"{method}: {name} must be {smallest} or more, not {values[name]}")
+    for name in (name for name in values if name.endswith(("beta1", "beta2"))):
+        if not 0 <= values[name] < 1:
+            raise ValueError(f"{method}: {name} must be from 0 to below 1, not {values[name]}")
 
 
 class Method(Protocol):

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.contract import Precision, Restored, Task, check_least
+from baselines.contract import Precision, Restored, Task, check_ranges
 from baselines.resample import Grid, Resize
 from baselines.zeroshot.conv_stack import ConvStack, fan_in_normal
 from baselines.zeroshot.crops import CropPairs, crop_note, crop_side
@@ -63,7 +63,7 @@ class DualSR:
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
         least = {"iterations": 0, "layers": 2, "width": 1, "crop": SMALLEST_CROP, "decay_every": 1}
-        check_least("dualsr", self, least)
+        check_ranges("dualsr", self, least)
         if not 0 < self.sparsity_floor < 1:
             raise ValueError(f"dualsr: sparsity_floor must lie between 0 and 1, not {self.sparsity_floor:g}")
         chosen_quirks("dualsr", self.quirks, self.known_quirks)

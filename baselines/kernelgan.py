@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from baselines.contract import Precision, Restored, Task, check_least
+from baselines.contract import Precision, Restored, Task, check_ranges
 from baselines.zeroshot.conv_stack import xavier_normal
 from baselines.zeroshot.crops import CropPairs, NoisyCrops, crop_note, crop_side
 from baselines.zeroshot.discriminator import PatchDiscriminator
@@ -46,7 +46,7 @@ class KernelGANZSSR(ZSSR):
         """Refuse what cannot be trained."""
         super().__post_init__()
         least = {"kernel_crop": SMALLEST_CROP, "kernel_decay_every": 1, "kept_values": 1}
-        check_least("kernelgan-zssr", self, least)
+        check_ranges("kernelgan-zssr", self, least)
         if self.kept_values >= KERNEL_SIDE**2:
             raise ValueError(f"kernelgan-zssr: kept_values must be under {KERNEL_SIDE**2}, not {self.kept_values}")
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from baselines.contract import Precision, Restored, Task, check_least
+from baselines.contract import Precision, Restored, Task, check_ranges
 from baselines.layouts import Family, Tensors
 from baselines.tiling import tiled
 
@@ -55,7 +55,7 @@ class Supervised:
     def __post_init__(self) -> None:
         """Refuse what cannot be built or tiled."""
         counts = {"groups", "blocks", "width", "growth", "reduction", "tile"} & vars(self).keys()
-        check_least(self.family.name, self, dict.fromkeys(sorted(counts), 1))
+        check_ranges(self.family.name, self, dict.fromkeys(sorted(counts), 1))
 
     def build(self, scale: int, value_range: float) -> UpscalerNet:
         """Build the network; `value_range` is what white has inside."""

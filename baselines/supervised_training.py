@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from baselines.contract import Precision
+from baselines.contract import Precision, check_ranges
 from baselines.edsr import EDSRBaseline, EDSRNet
 from baselines.zeroshot.training import CHUNK, adam, descend, set_learning_rate
 
@@ -41,16 +41,11 @@ class EDSRBaselineRecipe:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
-        for name in ("iterations", "patch", "batch", "blocks", "width"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"edsr-baseline: {name} must be 1 or more, not {getattr(self, name)}")
+        check_ranges("edsr-baseline", self, dict.fromkeys(("iterations", "patch", "batch", "blocks", "width"), 1))
         if not self.learning_rate > 0:
             raise ValueError(f"edsr-baseline: learning_rate must be positive, not {self.learning_rate}")
         if not 0 <= self.halve_at <= 1:
             raise ValueError(f"edsr-baseline: halve_at is a share of the iterations, 0 to 1, not {self.halve_at}")
-        for name in ("beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"edsr-baseline: {name} must be from 0 to below 1, not {getattr(self, name)}")
 
     def network(self, scale: int) -> nn.Module:
         """Build the network with fresh weights: (n, 3, h, w) -> (n, 3, s h, s w), both in [0, 1]."""

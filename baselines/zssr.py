@@ -13,7 +13,7 @@ from scipy.ndimage import uniform_filter
 from scipy.stats import linregress
 from torch import Tensor, nn
 
-from baselines.contract import Precision, Restored, Task, check_least
+from baselines.contract import Precision, Restored, Task, check_ranges
 from baselines.resample import Grid, Resize, downscale
 from baselines.zeroshot.conv_stack import ConvStack, fan_in_normal
 from baselines.zeroshot.crops import GRAY, crop_note, crop_side, cut_crops
@@ -58,7 +58,7 @@ class ZSSR:
         """Refuse what cannot be trained."""
         least = {"iterations": 0, "layers": 2, "width": 1, "crop": 4 * SMALLEST_SON, "log_every": 1, "check_every": 1}
         least |= {"fit_over": 3, "back_projections": 0, "patience": 0}
-        check_least("zssr", self, least)
+        check_ranges("zssr", self, least)
         if not 0 < self.smallest_rate <= self.learning_rate:
             raise ValueError("zssr: smallest_rate must lie between 0 and learning_rate, or nothing is trained")
         chosen_quirks("zssr", self.quirks, self.known_quirks)

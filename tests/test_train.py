@@ -252,6 +252,7 @@ def test_unusable_images_are_named(ikebench, photos, tmp_path):
         (["edsr-baseline", "--hr", ".", "--set", "edsr-baseline.bach=1"], "did you mean 'batch'"),
         (["edsr-baseline", "--hr", ".", "--set", "ike.blocks=1"], "the network that is trained is edsr-baseline"),
         (["edsr-baseline", "--hr", ".", "--set", "edsr-baseline.batch=0"], "batch must be 1 or more"),
+        (["edsr-baseline", "--hr", ".", "--set", "edsr-baseline.beta2=1"], "beta2 must be from 0 to below 1"),
     ],
 )
 def test_wrong_input_is_one_line(ikebench, arguments, line):

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.contract import Precision, Restored, Task, check_least
+from baselines.contract import Precision, Restored, Task, check_ranges
 from baselines.resample import Grid, Resize
 from baselines.zeroshot.conv_stack import ConvStack, xavier_normal
 from baselines.zeroshot.crops import CropPairs, crop_note, crop_side
@@ -81,7 +81,7 @@ class IKE:
         """Refuse what cannot be trained."""
         least = {"iterations": 0, "blocks": 1, "layers": 2, "growth": 1, "u_layers": 2, "u_width": 1, "decay_every": 1}
         least |= {"energy_window": 1, "crop": 4 * SMALLEST_LLR}
-        check_least("ike", self, least)
+        check_ranges("ike", self, least)
         if self.energy_window > SMALLEST_LLR:
             raise ValueError(f"ike: energy_window must be {SMALLEST_LLR} or less, not {self.energy_window}")
         for name, choices in {"activation": get_args(Activation), "grid": ("half-pixel", "align-corners")}.items():
