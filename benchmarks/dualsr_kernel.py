@@ -2,24 +2,30 @@
 
     python benchmarks/dualsr_kernel.py REFERENCE --true                    # the true kernel, from the start
     python benchmarks/dualsr_kernel.py REFERENCE --true --bright-until 200  # 2.7 times too bright at first
+    python benchmarks/dualsr_kernel.py REFERENCE --true --flicker 0.1         # of another brightness at every look
+    python benchmarks/dualsr_kernel.py REFERENCE --hold KERNEL.mat            # another kernel, from the start
     python benchmarks/dualsr_kernel.py REFERENCE --still-from 600 --set sparsity_floor=1e-4
+    python benchmarks/dualsr_kernel.py REFERENCE --spread 4                   # other initial weights, nothing held
 
 REFERENCE as for benchmarks/parity.py; urban004-aniso, quirks on, one thread. Says at every --at the PSNR, the kernel's
-correlation with the truth, and over the iterations since 40 before how far the kernel moved in one (of its norm) and
-the standard deviation of its sum.
+correlation with the truth, and over the iterations since 40 before how far the kernel moved in one (of its norm), the
+standard deviation of its sum, and its mean centre of mass (wanted: 6.5, 6.5).
 """
 
 from pathlib import Path
 
 import click
 import numpy as np
+import scipy.io
 import torch
 from parity import rgb_psnr
 from scipy.ndimage import center_of_mass, shift
 from torch import Tensor
 
+from baselines import dualsr as dualsr_module
 from baselines.contract import Task
 from baselines.dualsr import SCALE, DualSR, DualSRTraining
+from baselines.zeroshot.conv_stack import Draw
 from baselines.zeroshot.downscaler import KERNEL_SIDE
 from baselines.zeroshot.training import TrainingRun
 from degradations.resample import kernel_centre, quantise
@@ -36,6 +42,11 @@ LOOK_BACK = 40  # iterations over which the motion is taken; the last half of th
 @click.argument("reference", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--true", "use_truth", is_flag=True, help="Hold the true kernel from the start.")
 @click.option("--bright-until", default=0, show_default=True, help="With --true: 2.7 times too bright until then.")
+@click.option(
+    "--hold", "kernel_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Hold this one."
+)
+@click.option("--flicker", default=0.0, show_default=True, help="Standard deviation of a held kernel's sum.")
+@click.option("--spread", default=1.0, show_default=True, help="Initial weights of G_DN: N(1 / n, spread / n).")
 @click.option("--still-from", default=None, type=int, help="Hold the mean of the last kernels from then on.")
 @click.option("--set", "settings", multiple=True, metavar="PARAMETER=VALUE")
 @click.option("--seed", default=0, show_default=True)
@@ -44,6 +55,9 @@ def main(  # noqa: PLR0913 (an option each)
     reference: Path,
     use_truth: bool,
     bright_until: int,
+    kernel_file: Path | None,
+    flicker: float,
+    spread: float,
     still_from: int | None,
     settings: tuple[str, ...],
     seed: int,
@@ -51,17 +65,20 @@ def main(  # noqa: PLR0913 (an option each)
 ) -> None:
     """Train, and print a line at every --at."""
     torch.set_num_threads(1)
+    torch.manual_seed(seed)  # of the flicker
     stops = sorted(map(int, at.split(",")))
     values = {"quirks": "all"} | dict(setting.split("=", 1) for setting in settings)
     dualsr: DualSR = configured(DualSR, "dualsr", values | {"iterations": str(max(1000, stops[-1]))})
     lr, hr = read_image(reference / "lr" / f"{IMAGE}-aniso.png"), read_image(reference / "hr" / f"{IMAGE}.png")
     truth = np.load(reference / "aniso_kernel.npy")
+    held = placed(truth) if use_truth else None if kernel_file is None else read_kernel(kernel_file)
+    dualsr_module.normal_around_mean = spread_normal(spread)  # type: ignore[attr-defined]
     task = Task(torch.from_numpy(lr).permute(2, 0, 1)[None].float() / 255, seed=seed)
     training = DualSRTraining(dualsr, task)
     run, recent = TrainingRun(training, task), []
     for iteration in range(1, stops[-1] + 1):
-        if use_truth:
-            hold(training, placed(truth) * (BRIGHTNESS if iteration <= bright_until else 1))
+        if held is not None:
+            hold(training, held * (BRIGHTNESS if iteration <= bright_until else 1), flicker)
         if still_from is not None and iteration == still_from + 1:
             mean = torch.stack(recent[-LOOK_BACK // 2 :]).mean(0)
             hold(training, mean / mean.sum())
@@ -74,10 +91,26 @@ def main(  # noqa: PLR0913 (an option each)
             print(f"{iteration:5} {rgb_psnr(sr, hr):.2f} dB, correlation {found:.3f}, {motion(recent)}", flush=True)
 
 
-def hold(training: DualSRTraining, kernel: Tensor) -> None:
-    """Let the downscaler be this kernel, whatever its weights."""
+def hold(training: DualSRTraining, kernel: Tensor, flicker: float = 0) -> None:
+    """Let the downscaler be this kernel, whatever its weights; `flicker` is the standard deviation of its sum."""
     # Its weights have no say in the losses now; `allow_unused` in `descend` leaves them as they are.
-    training.down.kernel = lambda: kernel.clone()  # type: ignore[method-assign,assignment]
+    training.down.kernel = lambda: kernel * (1 + flicker * torch.randn(()))  # type: ignore[method-assign,assignment]
+
+
+def read_kernel(path: Path) -> Tensor:
+    """Read a kernel as DualSR and KernelGAN write it, .mat or .npy; its sum becomes 1."""
+    kernel = np.load(path) if path.suffix == ".npy" else scipy.io.loadmat(path)["Kernel"]
+    return torch.from_numpy(kernel / kernel.sum()).float()
+
+
+def spread_normal(spread: float) -> Draw:
+    """Give draws of N(1 / n, spread / n), n = fan-in: DualSR's own for a spread of 1."""
+
+    def draw(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+        fan_in = np.prod(shape[1:])
+        return (1 + spread * torch.randn(shape, generator=generator)) / fan_in
+
+    return draw
 
 
 def placed(truth: np.ndarray) -> Tensor:
@@ -90,12 +123,14 @@ def placed(truth: np.ndarray) -> Tensor:
 
 
 def motion(kernels: list[Tensor]) -> str:
-    """Say how far the kernel moves in an iteration, in percent of its norm, and how its sum scatters."""
+    """Say how far the kernel moves in an iteration, in percent of its norm, its sum's scatter, its centre."""
     if len(kernels) < 2:
         return "no motion yet"
-    stacked = torch.stack(kernels).flatten(1)
-    steps = (stacked[1:] - stacked[:-1]).norm(dim=1).mean() / stacked.mean(0).norm()
-    return f"moves by {100 * steps:.1f} %, sum scatters by {100 * stacked.sum(1).std():.1f} %"
+    stacked = torch.stack(kernels)
+    steps = (stacked[1:] - stacked[:-1]).flatten(1).norm(dim=1).mean() / stacked.mean(0).norm()
+    centre_y, centre_x = np.mean([center_of_mass(kernel.numpy()) for kernel in kernels], axis=0)
+    scatter = stacked.sum((1, 2)).std()
+    return f"moves by {100 * steps:.1f} %, sum scatters by {100 * scatter:.1f} %, centre {centre_y:.2f}, {centre_x:.2f}"
 
 
 if __name__ == "__main__":

@@ -26,9 +26,10 @@ from ikebench.catalog import configured, method_class
 from ikebench.ike.release import ReleaseTraining
 from ikebench.image_files import read_image, write_png
 from ikebench.kernels import correlation
-from ikebench.metrics import score_pair
+from ikebench.metrics import psnr, shave
 
 SCALE = 2
+BORDERS = {"ike-release": 4}  # px that the official figures leave out on every side; else none
 COLUMNS = ("image", "seed", "settings", "iteration", "psnr", "correlation", "seconds_per_iteration")
 
 
@@ -54,7 +55,8 @@ def main(reference: Path, method: str, image: str, seed: int, settings: tuple[st
     task = Task(torch.from_numpy(lr).permute(2, 0, 1)[None].float() / 255, seed=seed)
     training = training_of(method)(configuration, task)
     run = TrainingRun(training, task)
-    print(f"bicubic (Keys, a = -0.5): {rgb_psnr(quantise(imresize(lr, SCALE)), hr):.3f} dB", flush=True)
+    border = BORDERS.get(method, 0)
+    print(f"bicubic (Keys, a = -0.5): {rgb_psnr(quantise(imresize(lr, SCALE)), hr, border):.3f} dB", flush=True)
     for stop in stops:
         before, started = run.iteration, time.process_time()
         run.advance(stop)
@@ -65,7 +67,7 @@ def main(reference: Path, method: str, image: str, seed: int, settings: tuple[st
             row["correlation"] = correlation(estimated_kernel(training), truth)
         if hasattr(training, "restore"):
             sr = quantise(training.restore()[0].permute(1, 2, 0).double().numpy() * 255)
-            row["psnr"] = rgb_psnr(sr, hr)
+            row["psnr"] = rgb_psnr(sr, hr, border)
             write_png(out / f"{method}_{image}_{shown}_seed{seed}_{stop}.png", sr)
         keep(out / f"{method}.csv", row)
 
@@ -87,9 +89,9 @@ def estimated_kernel(training: DualSRTraining | KernelGANTraining) -> np.ndarray
     return kernel
 
 
-def rgb_psnr(sr: np.ndarray, hr: np.ndarray) -> float:
-    """PSNR on RGB, nothing shaved (protocol ike); HR is cut to the size of the SR."""
-    return score_pair(sr, hr[: sr.shape[0], : sr.shape[1]], SCALE)["psnr_ike"]
+def rgb_psnr(sr: np.ndarray, hr: np.ndarray, border: int = 0) -> float:
+    """PSNR on RGB in dB, `border` px left out on every side; HR is cut to the size of the SR."""
+    return psnr(shave(sr, border), shave(hr[: sr.shape[0], : sr.shape[1]], border))
 
 
 def keep(path: Path, row: dict[str, Any]) -> None:
