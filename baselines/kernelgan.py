@@ -44,9 +44,9 @@ class KernelGANZSSR(ZSSR):
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
-        super().__post_init__()
         least = {"kernel_crop": SMALLEST_CROP, "kernel_decay_every": 1, "kept_values": 1}
-        check_ranges("kernelgan-zssr", self, least)
+        check_ranges("kernelgan-zssr", self, least)  # first: it names this method, ZSSR's own checks name ZSSR
+        super().__post_init__()
         if self.kept_values >= KERNEL_SIDE**2:
             raise ValueError(f"kernelgan-zssr: kept_values must be under {KERNEL_SIDE**2}, not {self.kept_values}")
 

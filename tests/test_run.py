@@ -274,7 +274,7 @@ def test_selection(ikebench, photos):
         (["--methods", "ike", "--set", "ike.activation=tanh"], "none, relu, leaky-relu"),
         (["--methods", "ike", "--set", "ike.learning_rate=nan"], "expected a finite number"),
         (["--methods", "ike", "--set", "ike.beta1=1"], "beta1 must be from 0 to below 1, not 1"),
-        (["--methods", "kernelgan-zssr", "--set", "kernelgan-zssr.kernel_beta2=-0.1"], "kernel_beta2 must be from 0"),
+        (["--methods", "kernelgan-zssr", "--set", "kernelgan-zssr.kernel_beta2=-1"], "kernelgan-zssr: kernel_beta2"),
         (["--methods", "dualsr", "--set", "dualsr.rate_up=-1e-3"], "rate_up must be 0 or more"),
         (["--methods", "edsr", "--set", "edsr.tile=0"], "tile must be 1 or more"),
         (["--methods", "rcan", "--set", "rcan.reduction=0"], "reduction must be 1 or more"),
