@@ -76,14 +76,15 @@ def test_composed_dense_block_equals_layers_inside(inputs, outputs):
 
 @pytest.mark.parametrize("size", [(8, 12), (9, 6), (5, 15)])
 @pytest.mark.parametrize("side", [1, 3, 11])
-def test_convolution_is_conv2d_and_has_its_gradients(size, side):
+@pytest.mark.parametrize("stride", [1, 2, 4])
+def test_convolution_is_conv2d_and_has_its_gradients(size, side, stride):
     generator = torch.Generator().manual_seed(3)
     shapes = [(2, 3, *size), (2, 3, side, side), (2,)]
     leaves = [torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_() for shape in shapes]
-    weight = torch.randn(2, 2, *size, generator=generator, dtype=torch.float64)
     image, kernel, bias = leaves
-    native = torch.nn.functional.conv2d(image, kernel, bias, padding=side // 2)
-    ours = convolution(kernel, bias)(image)
+    native = torch.nn.functional.conv2d(image, kernel, bias, stride, padding=side // 2)
+    ours = convolution(kernel, bias, stride=stride, padding=side // 2)(image)
+    weight = torch.randn(native.shape, generator=generator, dtype=torch.float64)
     torch.testing.assert_close(ours, native)
     gradients = (torch.autograd.grad((result * weight).sum(), leaves) for result in (ours, native))
     for a, b in zip(*gradients, strict=True):

@@ -25,9 +25,11 @@ def photo(height, width):
 
 @pytest.mark.parametrize("draw", [xavier_normal(0.1), normal_around_mean], ids=["KernelGAN", "DualSR"])
 @pytest.mark.parametrize("strided", [2, 5], ids=["on the 3x3", "on the last"])
-def test_composed_downscaler_equals_its_layers_and_their_gradients(draw, strided):
+@pytest.mark.parametrize("image_trains", [False, True])
+def test_composed_downscaler_equals_its_layers_and_their_gradients(draw, strided, image_trains):
     down = LinearDownscaler(draw, torch.Generator().manual_seed(0)).double()
     image = torch.rand(2, 3, 40, 45, generator=torch.Generator().manual_seed(1), dtype=torch.double)
+    image.requires_grad_(image_trains)
     layered = image.flatten(0, 1)[:, None]
     for index, weight in enumerate(down.weights):
         layered = F.conv2d(layered, weight, stride=2 if index == strided else 1)
@@ -35,8 +37,8 @@ def test_composed_downscaler_equals_its_layers_and_their_gradients(draw, strided
     composed = filter_valid(image, down.kernel(), 2)
     assert down.kernel().shape == (KERNEL_SIDE, KERNEL_SIDE)
     torch.testing.assert_close(composed, layered)
-    weights = list(down.weights)
-    for a, b in zip(*(torch.autograd.grad(y.square().sum(), weights) for y in (composed, layered)), strict=True):
+    leaves = [*down.weights, *([image] if image_trains else [])]
+    for a, b in zip(*(torch.autograd.grad(y.square().sum(), leaves) for y in (composed, layered)), strict=True):
         torch.testing.assert_close(a, b)
 
 

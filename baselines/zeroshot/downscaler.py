@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from baselines.zeroshot.conv_stack import Draw
-from baselines.zeroshot.deep_linear import compose_chain
+from baselines.zeroshot.deep_linear import compose_chain, convolution
 
 SIDES = (7, 5, 3, 1, 1, 1)  # KernelGAN's and DualSR's releases
 WIDTH = 64  # channels of every hidden layer
@@ -51,5 +51,9 @@ def filter_valid(image: Tensor, kernel: Tensor, step: int) -> Tensor:
     Returns:
         (n, c, (h - m) // step + 1, (w - m) // step + 1).
     """
-    filtered = F.conv2d(image.flatten(0, 1)[:, None], kernel[None, None], stride=step)
+    planes, kernels = image.flatten(0, 1)[:, None], kernel[None, None]
+    if image.requires_grad:  # the image's own gradient is what is slow for one channel
+        filtered = convolution(kernels, stride=step)(planes)
+    else:
+        filtered = F.conv2d(planes, kernels, stride=step)
     return filtered[:, 0].unflatten(0, image.shape[:2])

@@ -56,7 +56,8 @@ class DenseBlock(nn.Module):
         """
         if self.activation != "none":
             return self.layered
-        return convolution(*compose_dense(list(self.weights), list(self.biases)))
+        kernel, bias = compose_dense(list(self.weights), list(self.biases))
+        return convolution(kernel, bias, padding=kernel.shape[-1] // 2)
 
     def layered(self, x: Tensor) -> Tensor:
         """Run the block layer by layer: (n, inputs, h, w) -> (n, outputs, h, w)."""
