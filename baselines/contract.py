@@ -117,7 +117,8 @@ class Method(Protocol):
     """Iterations of training that the paper spends on an image; None for methods that do not train on it."""
 
     # Optional: `needs: ClassVar[tuple[str, ...]]`, what a task must bring, of "weights" and "kernel" (then it is never
-    # None), and `scale_of(weights) -> int`, the scale that weights are for, a ValueError if they are not the method's.
+    # None); `scale_of(weights) -> int`, the scale that weights are for, a ValueError if they are not the method's; and
+    # `effort: ClassVar[float]`, the time of an iteration, that of IKE being 1: it decides the order of jobs.
 
     def __call__(self, tasks: Sequence[Task], scale: int, precision: Precision = "fp32") -> list[Restored]:
         """Restore each task's image at `scale`.

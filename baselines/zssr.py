@@ -38,6 +38,7 @@ class ZSSR:
     supervision: ClassVar[str] = "zero-shot"
     known_quirks: ClassVar[tuple[str, ...]] = ("border-taps",)
     needs: ClassVar[tuple[str, ...]] = ()
+    effort: ClassVar[float] = 0.25  # benchmarks/speed.md
     paper_iterations: ClassVar[int | None] = 3000
 
     iterations: int = 3000  # release: at most, for each scale of the gradual x4

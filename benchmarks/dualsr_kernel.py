@@ -6,6 +6,7 @@
     python benchmarks/dualsr_kernel.py REFERENCE --hold KERNEL.mat            # another kernel, from the start
     python benchmarks/dualsr_kernel.py REFERENCE --still-from 600 --set sparsity_floor=1e-4
     python benchmarks/dualsr_kernel.py REFERENCE --spread 4                   # other initial weights, nothing held
+    python benchmarks/dualsr_kernel.py REFERENCE --gain 0.1                   # KernelGAN's initial weights
 
 REFERENCE as for benchmarks/parity.py; urban004-aniso, quirks on, one thread. Says at every --at the PSNR, the kernel's
 correlation with the truth, and over the iterations since 40 before how far the kernel moved in one (of its norm), the
@@ -25,7 +26,7 @@ from torch import Tensor
 from baselines import dualsr as dualsr_module
 from baselines.contract import Task
 from baselines.dualsr import SCALE, DualSR, DualSRTraining
-from baselines.zeroshot.conv_stack import Draw
+from baselines.zeroshot.conv_stack import Draw, xavier_normal
 from baselines.zeroshot.downscaler import KERNEL_SIDE
 from baselines.zeroshot.training import TrainingRun
 from degradations.resample import kernel_centre, quantise
@@ -47,6 +48,7 @@ LOOK_BACK = 40  # iterations over which the motion is taken; the last half of th
 )
 @click.option("--flicker", default=0.0, show_default=True, help="Standard deviation of a held kernel's sum.")
 @click.option("--spread", default=1.0, show_default=True, help="Initial weights of G_DN: N(1 / n, spread / n).")
+@click.option("--gain", default=None, type=float, help="Initial weights of G_DN: Xavier-normal of this gain, instead.")
 @click.option("--still-from", default=None, type=int, help="Hold the mean of the last kernels from then on.")
 @click.option("--set", "settings", multiple=True, metavar="PARAMETER=VALUE")
 @click.option("--seed", default=0, show_default=True)
@@ -58,6 +60,7 @@ def main(  # noqa: PLR0913 (an option each)
     kernel_file: Path | None,
     flicker: float,
     spread: float,
+    gain: float | None,
     still_from: int | None,
     settings: tuple[str, ...],
     seed: int,
@@ -72,7 +75,8 @@ def main(  # noqa: PLR0913 (an option each)
     lr, hr = read_image(reference / "lr" / f"{IMAGE}-aniso.png"), read_image(reference / "hr" / f"{IMAGE}.png")
     truth = np.load(reference / "aniso_kernel.npy")
     held = placed(truth) if use_truth else None if kernel_file is None else read_kernel(kernel_file)
-    dualsr_module.normal_around_mean = spread_normal(spread)  # type: ignore[attr-defined]
+    draw = spread_normal(spread) if gain is None else xavier_normal(gain)
+    dualsr_module.normal_around_mean = draw  # type: ignore[attr-defined]
     task = Task(torch.from_numpy(lr).permute(2, 0, 1)[None].float() / 255, seed=seed)
     training = DualSRTraining(dualsr, task)
     run, recent = TrainingRun(training, task), []

@@ -19,7 +19,7 @@ import plain
 import skimage.data
 import torch
 from torch import Tensor
-from trainings import NAMES, build
+from trainings import FP32_ALONE, NAMES, build
 
 from baselines.contract import Precision, Task
 from baselines.zeroshot.training import Training
@@ -46,7 +46,10 @@ def main(scale: str, repetitions: int, methods: str) -> None:
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for name in methods.split(","):
         seconds = form_seconds(name, int(scale), repetitions)
-        ours = " | ".join(f"{seconds[form]:.4f} ({seconds['plain'] / seconds[form]:.1f})" for form in ("fp32", "bf16"))
+        ours = " | ".join(
+            f"{seconds[form]:.4f} ({seconds['plain'] / seconds[form]:.1f})" if form in seconds else "-"
+            for form in ("fp32", "bf16")
+        )
         official = OFFICIAL.get(name) if scale == "2" else None
         quoted = f"{official:g} | {official / seconds['fp32']:.1f}" if official else "- | -"
         print(f"| {name} | {ours} | {seconds['plain']:.4f} | {quoted} |", flush=True)
@@ -63,10 +66,14 @@ def _form_seconds(name: str, scale: int, repetitions: int) -> dict[str, float]:
     torch.set_num_threads(1)
     iterations = repetitions + WARM_UP
     task = photograph()
-    running = {form: build(name, scale, iterations, task, precision) for form, (precision, _) in FORMS.items()}
+    running = {
+        form: build(name, scale, iterations, task, precision)
+        for form, (precision, _) in FORMS.items()
+        if precision == "fp32" or name not in FP32_ALONE
+    }
     # Drawing the crops is left out: it is shared by the iterations of a chunk.
     drawn = {form: training.draw(0) for form, training in running.items()}
-    seconds: dict[str, list[float]] = {form: [] for form in FORMS}
+    seconds: dict[str, list[float]] = {form: [] for form in running}
     for index in range(iterations):
         for form, training in running.items():
             inputs = {name: values[index] for name, values in drawn[form].items()}

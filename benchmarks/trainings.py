@@ -12,6 +12,9 @@ from ikebench.ike.release import IKERelease
 NAMES = ("kernelgan", "zssr", "dualsr", "ike", "ike-release")
 
 
+FP32_ALONE = ("kernelgan",)
+
+
 def build(name: str, scale: int, iterations: int, task: Task, precision: Precision) -> Training:
     """Build one image's training; KernelGAN's and DualSR's are of x2 whatever the scale: x4 is made of them."""
     if name == "kernelgan":

@@ -55,7 +55,7 @@ class Job:
         choice: the method.
         seed: of the method's randomness, derived from the case.
         key: hash of everything that decides the SR image.
-        cost: see `cost`; for the order and the time left.
+        cost: `cost` times the method's effort; for the order and the time left.
         data: the row of `data.parquet`.
         weights: the method's trained weights, where it needs some.
     """
@@ -216,7 +216,8 @@ def _job(choice: MethodChoice, row: Row, selection: Selection, weights: WeightsF
     if weights is not None:
         decisive["weights_sha256"] = weights.sha256
     key = sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
-    work = cost(iterations, row["scale"], row["height"], row["width"])
+    effort = getattr(choice.method, "effort", 1.0)
+    work = effort * cost(iterations, row["scale"], row["height"], row["width"])
     return Job(case, choice, seed, key, work, row, weights)
 
 

@@ -153,7 +153,7 @@ def _outcome(item: int, reference: ray.ObjectRef) -> Event:
     except RayTaskError as error:  # raised by `work`, or by Ray before it: no ikebench on that node, say
         return Lost(item, f"{type(error.cause).__name__}: {_first_line(error.cause)}")
     except RayError as error:
-        return Lost(item, f"lost for good, {RETRIES + 1} times: {_first_line(error)}")
+        return Lost(item, f"lost for good: {_first_line(error)}")
 
 
 def _first_line(error: BaseException) -> str:

@@ -125,7 +125,10 @@ def estimate(workspace: Workspace, jobs: Sequence[Job], workers: int) -> tuple[f
     rates = _seconds_per_cost(read_table(workspace.runs_table), read_table(workspace.data_table))
     if any(job.choice.label not in rates for job in jobs):
         return None, gigabytes
-    seconds = sum(job.cost * rates[job.choice.label] for job in jobs)
+    seconds = sum(
+        rates[job.choice.label] * cost(job.case["iterations"], job.case["scale"], job.data["height"], job.data["width"])
+        for job in jobs
+    )
     return seconds / workers / 3600, gigabytes
 
 

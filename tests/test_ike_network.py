@@ -91,6 +91,11 @@ def test_convolution_is_conv2d_and_has_its_gradients(size, side, stride):
         torch.testing.assert_close(a, b)
 
 
+def test_convolution_refuses_a_stride_between_phases():
+    with pytest.raises(ValueError, match="divide 4"):
+        convolution(torch.ones(1, 1, 3, 3), stride=3)
+
+
 def test_space_to_depth_order_is_phase_major_previous_channels_innermost():
     image = torch.arange(2 * 4 * 4.0).view(1, 2, 4, 4)
     depth = space_to_depth(image)

@@ -188,7 +188,9 @@ METHODS = {
     "kernelgan-zssr": (KernelGANZSSR(iterations=53, width=8, layers=3, kernel_crop=40, crop=32), 2),
     "zssr": (ZSSR(iterations=70, width=8, layers=3, crop=32, patience=40), 2),
     "dualsr": (DualSR(iterations=3, width=8, crop=40), 4),
+    "dualsr chunk by chunk": (DualSR(iterations=53, width=8, layers=3, crop=40), 2),
     "ike": (IKE(iterations=4, crop=48), 2),
+    "ike chunk by chunk": pytest.param(IKE(iterations=53, crop=48), 2, marks=pytest.mark.slow),
     "ike-release": (IKERelease(iterations=4, crop=48), 2),
 }
 

@@ -188,7 +188,7 @@ def test_a_job_that_always_kills_its_worker_is_lost_for_good(ikebench, photos, r
     outcome = ikebench(*command)
     assert outcome.code == 1 and "4 jobs run, 0 already done, 1 failed" in outcome.err
     table = read_table(Path("bench/runs.parquet")).set_index(["method", "image"])
-    assert "lost for good, 2 times" in table.loc[("rival", "cat"), "error"]
+    assert "lost for good: " in table.loc[("rival", "cat"), "error"]
     assert "0 jobs run, 3 already done, 1 failed" in ikebench(*command).err
 
 

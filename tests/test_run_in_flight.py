@@ -10,11 +10,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from baselines.bicubic import Bicubic
 from baselines.contract import Restored, SomeFailed
+from baselines.dualsr import DualSR
+from baselines.kernelgan import KernelGANZSSR
+from ikebench import devices as ikebench_devices
+from ikebench import steps
 from ikebench.engines import HUGE_PAGES_KEPT, Lost, run_local
+from ikebench.ike.method import IKE
 from ikebench.image_files import read_image, write_png
 from ikebench.jobs import MethodChoice, Selection, plan
-from ikebench.restoring import Restorer
+from ikebench.restoring import SHARE_OF_FREE, Restorer
 from ikebench.runner import execute, grouped, pending
 from ikebench.store import Workspace, read_table
 
@@ -180,6 +186,58 @@ def test_tf32_without_a_gpu_is_one_line(ikebench, photos):
     ikebench("make-data", "--hr", photos, "--kind", "median")
     outcome = ikebench("run", "--methods", "bicubic", "--precision", "tf32", "--device", "cpu")
     assert outcome.code == 2 and "fp32 or bf16" in outcome.err and len(outcome.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(("flags", "said"), [("fma avx512_bf16", False), ("fma avx2", True)])
+def test_bf16_on_a_cpu_without_it_is_said(ikebench, photos, tmp_path, monkeypatch, flags, said):
+    ikebench("make-data", "--hr", photos, "--kind", "median", "--limit", "1")
+    monkeypatch.setattr(ikebench_devices, "CPU_INFO", tmp_path / "cpuinfo")
+    (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags : {flags}\n")
+    outcome = ikebench("run", "--methods", "bicubic", "--precision", "bf16", "--device", "cpu")
+    assert outcome.code == 0 and ("no instructions for bfloat16" in outcome.err) == said
+
+
+@pytest.fixture
+def gpu_memory(monkeypatch):
+    """Fake a GPU of 80 GiB, 60 of them free, on which 10 were taken."""
+    monkeypatch.setattr(torch.cuda, "max_memory_reserved", lambda device: 10 * 2**30)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (60 * 2**30, 80 * 2**30))
+
+
+@pytest.mark.parametrize(("share", "room", "calls"), [(1.0, 4, [4, 1]), (0.5, 3, [3, 2]), (0.1, 1, [1] * 5)])
+def test_the_first_image_tells_how_many_fit(planned, gpu_memory, share, room, calls):
+    gpu, jobs = torch.device("cuda:1"), planned(Hungry())
+    assert max(ikebench_devices.room_for(gpu, SHARE_OF_FREE, share), 1) == room
+    restorer = Restorer(Path("bench"), ("cpu",), gpu_share=share)
+    restorer._learn_room({0: jobs[0]}, gpu)
+    restorer(jobs, 0, lambda *done: None)
+    assert Hungry.calls == calls
+
+
+def test_workers_take_the_gpus_in_turns(planned, monkeypatch):
+    taken = []
+
+    def select(device):
+        taken.append(str(device))
+        raise InterruptedError
+
+    monkeypatch.setattr(ikebench_devices, "select", select)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    restorer = Restorer(Path("bench"), steps._devices("auto"))
+    for worker in range(4):
+        with pytest.raises(InterruptedError):
+            restorer(planned(Hungry()), worker, lambda *done: None)
+    assert taken == ["cuda:0", "cuda:1", "cuda:0", "cuda:1"] and steps._devices("cuda:1") == ("cuda:1",)
+
+
+def test_longest_jobs_come_first(medians):
+    medians(2)
+    methods = [KernelGANZSSR(), replace(IKE(), iterations=3000), replace(DualSR(), iterations=100), Bicubic()]
+    choices = [MethodChoice(name, name, method, {}) for name, method in zip("kidb", methods, strict=True)]
+    jobs, _ = plan(read_table(Path("bench/data.parquet")), choices, Selection())
+    order = [job.choice.label for job in jobs]
+    assert order == sorted(order, key="ikdb".index) and set(order) == set("ikdb")
 
 
 @pytest.mark.gpu

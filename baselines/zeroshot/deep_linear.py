@@ -57,16 +57,21 @@ def convolution(
 ) -> Callable[[Tensor], Tensor]:
     """Give the convolution with a composed kernel, as a function of images (n, inputs, h, w).
 
-    The mathematics of `F.conv2d` with this stride and (zero) padding, several times as fast on a CPU: processors
-    convolve many channels at once, and composition leaves one or two. So every PHASES x PHASES px become as many
-    channels, and the kernel follows.
+    The mathematics of `F.conv2d` with this stride and (zero) padding, several times as fast on a CPU where the image
+    wants its gradient: processors convolve many channels at once, and composition leaves one or two. So every
+    PHASES x PHASES px become as many channels, and the kernel follows.
 
     Args:
         kernel: (outputs, inputs, m, m).
         bias: (outputs,).
         stride: a divisor of PHASES.
         padding: px on every side.
+
+    Raises:
+        ValueError: if PHASES is no multiple of the stride.
     """
+    if PHASES % stride:
+        raise ValueError(f"stride must divide {PHASES}, not be {stride}")
     wide, phases_out = _between_phases(kernel, stride), PHASES // stride
     wide_bias = None if bias is None else bias.repeat_interleave(phases_out**2)
     side, span = kernel.shape[-1], wide.shape[-1] * PHASES

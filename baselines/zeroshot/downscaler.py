@@ -46,7 +46,7 @@ def filter_valid(image: Tensor, kernel: Tensor, step: int) -> Tensor:
     Args:
         image: (n, c, h, w).
         kernel: (m, m), correlated.
-        step: distance of the wanted pixels.
+        step: distance of the wanted pixels; 1, 2 or 4 where the image wants its gradient.
 
     Returns:
         (n, c, (h - m) // step + 1, (w - m) // step + 1).
