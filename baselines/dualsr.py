@@ -35,7 +35,7 @@ BATCH = 2  # release
 class DualSR:
     """G_UP and G_DN, cycle-consistent, a patch discriminator judging G_DN. At x4: x2 run twice (ours)."""
 
-    version: ClassVar[int] = 2  # of 1, the kernel was applied to G_UP's results in another order of additions
+    version: ClassVar[int] = 3  # of 1 and 2, Adam gave channels-last gradients to the wrong weights
     scales: ClassVar[tuple[int, ...]] = (2, 4)
     source: ClassVar[str] = "Emad, Peemen, Corporaal 2021: DualSR"
     supervision: ClassVar[str] = "zero-shot"

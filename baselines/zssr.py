@@ -32,7 +32,7 @@ SMALLEST_SON = 8  # px: below, a son has too little to learn from
 class ZSSR:
     """A small network learns to upscale the LR image from its own downscaled self; here downscaled bicubically."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # of 1, Adam gave channels-last gradients to the wrong weights
     scales: ClassVar[tuple[int, ...]] = (2, 4)
     source: ClassVar[str] = "Shocher, Cohen, Irani 2018: ZSSR"
     supervision: ClassVar[str] = "zero-shot"

@@ -1,5 +1,7 @@
 """What the zero-shot methods share: crops, discriminator, tiling, the training loop."""
 
+import copy
+
 import numpy as np
 import pytest
 import skimage.data
@@ -8,9 +10,10 @@ import torch.nn.functional as F
 
 from baselines.contract import Task
 from baselines.tiling import tiled
+from baselines.zeroshot.conv_stack import ConvStack, fan_in_normal
 from baselines.zeroshot.crops import draw_crops, sharpness_map
 from baselines.zeroshot.discriminator import PatchDiscriminator
-from baselines.zeroshot.training import TrainingRun, adam, descend
+from baselines.zeroshot.training import TrainingRun, adam, descend, run_wide, set_learning_rate
 
 
 def half_textured():
@@ -103,6 +106,22 @@ def test_tiled_inference_is_exact_with_the_halo_of_the_network():
     assert (tiled(network, image, tile=16, halo=1, scale=2) - network(image)).abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_descend_steps_as_adam_after_backward_does(precision):
+    network = ConvStack(3, 3, 16, fan_in_normal(2), torch.Generator().manual_seed(0))
+    expected = copy.deepcopy(network)
+    ours, plain = adam(network.parameters(), (0.5, 0.999)), torch.optim.Adam(expected.parameters(), 1e-3, (0.5, 0.999))
+    set_learning_rate(torch.tensor(1e-3), ours)
+    image = torch.rand(2, 3, 24, 24, generator=torch.Generator().manual_seed(1))
+    for _ in range(3):
+        descend(run_wide(network, image, precision).square().mean(), ours)
+        plain.zero_grad()
+        run_wide(expected, image, precision).square().mean().backward()
+        plain.step()
+    for weight, wanted in zip(network.parameters(), expected.parameters(), strict=True):
+        assert (weight - wanted).abs().max() < 1e-5  # a step is 1e-3
+
+
 class Quadratic:
     """A training with a known course: gradient steps towards inputs that depend on the iteration."""
 
@@ -136,8 +155,6 @@ class Memory:
         return self.states[-1] if self.states else None
 
     def save(self, state):
-        import copy
-
         self.states.append(copy.deepcopy(state))
 
 

@@ -148,9 +148,18 @@ def descend(loss: Tensor, *optimisers: torch.optim.Optimizer) -> None:
     parameters = [p for optimiser in optimisers for group in optimiser.param_groups for p in group["params"]]
     gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
     for parameter, gradient in zip(parameters, gradients, strict=True):
-        parameter.grad = gradient
+        parameter.grad = None if gradient is None else _laid_out_like(parameter, gradient)
     for optimiser in optimisers:
         optimiser.step()
+
+
+def _laid_out_like(parameter: Tensor, gradient: Tensor) -> Tensor:
+    """Give the gradient with the strides of its parameter.
+
+    Fused Adam walks through the memory of both in step: the channels-last gradients of channels-last convs would update
+    the wrong weights. `backward` sees to this by itself, `autograd.grad` does not.
+    """
+    return gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
 
 
 def adam(parameters: Any, betas: tuple[float, float]) -> torch.optim.Adam:  # noqa: ANN401 (torch's own parameter type)

@@ -45,7 +45,7 @@ SMALLEST_LLR = 12
 class IKE:
     """Invertible kernel estimator: paper first, the authors' release where the paper is silent."""
 
-    version: ClassVar[int] = 2  # of 1, kernels of dense blocks were applied in another order of additions
+    version: ClassVar[int] = 3  # of 1 and 2, Adam gave channels-last gradients to the wrong weights
     scales: ClassVar[tuple[int, ...]] = (2, 4)
     source: ClassVar[str] = "Chang, Chiu, Huang 2022: Find the way back"
     supervision: ClassVar[str] = "zero-shot"
