@@ -21,7 +21,7 @@ from baselines.zeroshot.downscaler import (
     filter_valid,
     normal_around_mean,
 )
-from baselines.zeroshot.losses import NO_FLOOR, BicubicLoss, KernelLoss, bicubic_targets, smoothness_mask
+from baselines.zeroshot.losses import BicubicLoss, KernelLoss, bicubic_targets, smoothness_mask
 from baselines.zeroshot.quirks import chosen_quirks
 from baselines.zeroshot.stages import Stages
 from baselines.zeroshot.training import TrainingRun, adam, chunk_span, descend, run_wide, set_learning_rate
@@ -50,7 +50,6 @@ class DualSR:
     lambda_interpolation: float = 2.0  # release
     lambda_kernel: float = 2.0  # release: of the kernel's regularisers
     bicubic_threshold: float = 0.4  # KernelGAN release
-    sparsity_floor: float = NO_FLOOR  # the release has none: see `KernelLoss`
     rate_up: float = 1e-3  # release: Adam, G_UP
     rate_down: float = 2e-4  # release: Adam, G_DN and the discriminator
     beta1: float = 0.5  # release: Adam
@@ -64,8 +63,6 @@ class DualSR:
         """Refuse what cannot be trained."""
         least = {"iterations": 0, "layers": 2, "width": 1, "crop": SMALLEST_CROP, "decay_every": 1}
         check_ranges("dualsr", self, least)
-        if not 0 < self.sparsity_floor < 1:
-            raise ValueError(f"dualsr: sparsity_floor must lie between 0 and 1, not {self.sparsity_floor:g}")
         chosen_quirks("dualsr", self.quirks, self.known_quirks)
 
     def __call__(self, tasks: Sequence[Task], scale: int, precision: Precision = "fp32") -> list[Restored]:
@@ -130,7 +127,7 @@ class DualSRTraining:
         self.up = ConvStack(3, dualsr.layers, dualsr.width, fan_in_normal(2), generator)  # He-normal (release)
         self.down = LinearDownscaler(normal_around_mean, generator)
         self.judge = PatchDiscriminator(generator)
-        self.kernel_loss = KernelLoss(KERNEL_SIDE, SCALE, dualsr.sparsity_floor)
+        self.kernel_loss = KernelLoss(KERNEL_SIDE, SCALE)
         self.bicubic_loss = BicubicLoss(dualsr.bicubic_threshold)
         modules = [self.up, self.down, self.judge, self.kernel_loss, self.bicubic_loss]
         self.networks = nn.ModuleList(modules).to(self.lr.device)

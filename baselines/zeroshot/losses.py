@@ -74,29 +74,20 @@ def bicubic_targets(crops: Tensor, side: int, *, step: int = BICUBIC_SCALE, chan
     return small.sum(dim=1, keepdim=True).expand_as(small) if channel_sum else small
 
 
-NO_FLOOR = 1e-12
-"""A sparsity floor so low that it is in effect the releases' none."""
-
-
 class KernelLoss(nn.Module):
     """Regularisers of a downscaling kernel: sum, border, centre of mass, sparsity (KernelGAN)."""
 
     SUM, BORDER, CENTRE, SPARSITY = 0.5, 0.5, 1.0, 5.0  # KernelGAN release: weights; the last two once constrained
     BORDER_PENALTY = 30.0  # KernelGAN release
     SPARSITY_POWER = 0.2  # KernelGAN release
+    FLOOR = 1e-12  # smaller weights count as it: the slope of |k|^0.2 has no bound towards 0
 
     border: Tensor
     index: Tensor
 
-    def __init__(self, side: int, scale: int = 2, sparsity_floor: float = NO_FLOOR) -> None:
-        """Prepare for kernels of `side` px of downscaling by `scale`.
-
-        Weights under `sparsity_floor` count as it and feel no pull. The slope of |k|^0.2 grows without bound towards 0,
-        and a weight that comes near stuns Adam for a thousand iterations (benchmarks/parity.md); 1e-4 keeps the slope
-        in the range of the other losses.
-        """
+    def __init__(self, side: int, scale: int = 2) -> None:
+        """Prepare for kernels of `side` px of downscaling by `scale`."""
         super().__init__()
-        self.sparsity_floor = sparsity_floor
         self.register_buffer("border", _border_penalty(side) * self.BORDER_PENALTY, persistent=False)
         self.register_buffer("index", torch.arange(side).float(), persistent=False)
         self.centre = kernel_centre(side, scale, "kernelgan")
@@ -106,7 +97,7 @@ class KernelLoss(nn.Module):
         total = kernel.sum()
         centre_y, centre_x = (kernel.sum(1) @ self.index) / total, (kernel.sum(0) @ self.index) / total
         off_centre = ((centre_y - self.centre) ** 2 + (centre_x - self.centre) ** 2) / 2
-        density = kernel.abs().clamp_min(self.sparsity_floor).pow(self.SPARSITY_POWER).mean()
+        density = kernel.abs().clamp_min(self.FLOOR).pow(self.SPARSITY_POWER).mean()
         steady = self.SUM * (1 - total).abs() + self.BORDER * (kernel * self.border).abs().mean()
         return steady + constraints * (self.CENTRE * off_centre + self.SPARSITY * density)
 
