@@ -47,6 +47,7 @@ def main(hr: Path, kind: str, scale: str, at: str, settings: tuple[str, ...], se
     ike = configured(IKE, "ike", {**overrides.get("ike", {}), "iterations": str(stops[-1])})
     training = IKETraining(ike, task, factor)
     run = TrainingRun(training, task)
+    output.parent.mkdir(parents=True, exist_ok=True)
     with output.open("w", newline="") as file:
         writer = csv.DictWriter(
             file, ["method", "iteration", "seconds_per_iteration", *score_pair(truth, truth, factor)]
