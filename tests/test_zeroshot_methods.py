@@ -112,12 +112,17 @@ def test_a_resumed_method_ends_where_an_uninterrupted_one_does(method, scale, af
 @pytest.mark.parametrize("quirks", ["none", "all"])
 def test_kernelgan_finds_an_anisotropic_kernel(quirks):
     _, lr = pair(320, 400)
-    method = KernelGANZSSR(iterations=500, quirks=quirks)
-    training = KernelGANTraining(method, Task(lr, seed=0))
-    TrainingRun(training, Task(lr)).advance(500)
-    kernel = clean_kernel(training.kernel().double().numpy(), method.kept_values, method.cut_share)
-    assert kernel.sum() == pytest.approx(1) and kernel.min() > -0.01
-    assert correlation(kernel, KERNEL) > max(correlation(bicubic_kernel(2), KERNEL) + 0.02, 0.87)
+    method = KernelGANZSSR(iterations=1000, quirks=quirks)
+    # The game is chaotic: the last bit of a convolution, so the type of CPU, decides about as much as the seed does.
+    # Seeds 0 to 4 end between 0.89 and 0.97 and bicubic has 0.857, so the mean of two runs is asked for.
+    correlations = []
+    for seed in range(2):
+        training = KernelGANTraining(method, Task(lr, seed=seed))
+        TrainingRun(training, Task(lr)).advance(method.iterations)
+        kernel = clean_kernel(training.kernel().double().numpy(), method.kept_values, method.cut_share)
+        assert kernel.sum() == pytest.approx(1) and kernel.min() > -0.01
+        correlations.append(correlation(kernel, KERNEL))
+    assert np.mean(correlations) > correlation(bicubic_kernel(2), KERNEL) + 0.02
 
 
 def test_cleaning_cuts_small_values_and_centres():
