@@ -24,7 +24,15 @@ from baselines.zeroshot.downscaler import (
 from baselines.zeroshot.losses import BicubicLoss, KernelLoss, bicubic_targets, smoothness_mask
 from baselines.zeroshot.quirks import chosen_quirks
 from baselines.zeroshot.stages import Stages
-from baselines.zeroshot.training import TrainingRun, adam, chunk_span, descend, run_wide, set_learning_rate
+from baselines.zeroshot.training import (
+    TrainingRun,
+    adam,
+    chunk_span,
+    decayed_rate,
+    descend,
+    run_wide,
+    set_learning_rate,
+)
 from baselines.zeroshot.turns import Course, restore_in_turns
 
 SCALE = 2  # the released code's only one
@@ -35,7 +43,7 @@ BATCH = 2  # release
 class DualSR:
     """G_UP and G_DN, cycle-consistent, a patch discriminator judging G_DN. At x4: x2 run twice (ours)."""
 
-    version: ClassVar[int] = 3  # of 1 and 2, Adam gave channels-last gradients to the wrong weights
+    version: ClassVar[int] = 4
     scales: ClassVar[tuple[int, ...]] = (2, 4)
     source: ClassVar[str] = "Emad, Peemen, Corporaal 2021: DualSR"
     supervision: ClassVar[str] = "zero-shot"
@@ -130,7 +138,7 @@ class DualSRTraining:
         self.kernel_loss = KernelLoss(KERNEL_SIDE, SCALE)
         self.bicubic_loss = BicubicLoss(dualsr.bicubic_threshold)
         modules = [self.up, self.down, self.judge, self.kernel_loss, self.bicubic_loss]
-        self.networks = nn.ModuleList(modules).to(self.lr.device)
+        self.networks = nn.ModuleList(modules).to(self.lr)
 
     def draw(self, chunk: int) -> dict[str, Tensor]:
         """Cut the crops of one chunk of iterations, and what does not depend on the networks."""
@@ -141,10 +149,11 @@ class DualSRTraining:
         bicubic = self.bicubic(small)  # (n BATCH, 3, c, c)
         targets = bicubic_targets(large, self.fake_side, channel_sum="channel-sum" in self.quirks)
         drawn = {"hr": large, "lr": small, "bicubic": bicubic, "mask": smoothness_mask(bicubic), "target": targets}
-        epoch = iterations // dualsr.decay_every
+        rate_up = decayed_rate(dualsr.rate_up, dualsr.decay_up, dualsr.decay_every, iterations)
+        rate_down = decayed_rate(dualsr.rate_down, dualsr.decay_down, dualsr.decay_every, iterations)
         return {name: images.unflatten(0, (-1, BATCH)) for name, images in drawn.items()} | {
-            "rate_up": (dualsr.rate_up * dualsr.decay_up**epoch).float().to(device),
-            "rate_down": (dualsr.rate_down * dualsr.decay_down**epoch).float().to(device),
+            "rate_up": rate_up.to(self.lr),
+            "rate_down": rate_down.to(self.lr),
             "iteration": iterations.to(device),
         }
 
@@ -157,7 +166,7 @@ class DualSRTraining:
         fake_lr = filter_valid(hr, kernel, SCALE)  # (2, 3, 58, 58)
         upscaled = self._upscale(lr)  # (2, 3, 128, 128)
         terms = [
-            _gan_loss(self.judge(fake_lr, together=BATCH), real=True),
+            _gan_loss(self.judge(fake_lr), real=True),
             self.dualsr.lambda_cycle * self._cycle_loss(hr, lr, fake_lr, upscaled, kernel),
             self.dualsr.lambda_interpolation * (inputs["mask"] * (upscaled - inputs["bicubic"])).abs().mean(),
             self.dualsr.lambda_kernel * self._kernel_terms(kernel, fake_lr, inputs),
@@ -165,8 +174,9 @@ class DualSRTraining:
         loss = torch.stack(terms).sum()
         descend(loss, self.up_adam, self.down_adam)
 
-        scores = self.judge(torch.cat([_shaved(lr, self.fake_side), fake_lr.detach()]), together=BATCH)
-        judge_loss = 0.5 * (_gan_loss(scores[0], real=True) + _gan_loss(scores[1], real=False))
+        fake_loss = _gan_loss(self.judge(fake_lr.detach()), real=False)  # the fake from before the step (release)
+        real_loss = _gan_loss(self.judge(_shaved(lr, self.fake_side)), real=True)
+        judge_loss = 0.5 * (real_loss + fake_loss)
         descend(judge_loss, self.judge_adam)
         return torch.stack([loss, judge_loss]).detach()
 

@@ -16,7 +16,15 @@ from baselines.zeroshot.downscaler import KERNEL_SIDE, SMALLEST_CROP, LinearDown
 from baselines.zeroshot.losses import BicubicLoss, KernelLoss, bicubic_targets
 from baselines.zeroshot.quirks import chosen_quirks
 from baselines.zeroshot.stages import Stages
-from baselines.zeroshot.training import TrainingRun, adam, chunk_generator, chunk_span, descend, set_learning_rate
+from baselines.zeroshot.training import (
+    TrainingRun,
+    adam,
+    chunk_generator,
+    chunk_span,
+    decayed_rate,
+    descend,
+    set_learning_rate,
+)
 from baselines.zeroshot.turns import Course
 from baselines.zssr import ZSSR
 from degradations.resample import shift_kernel
@@ -29,7 +37,7 @@ class KernelGANZSSR(ZSSR):
     """ZSSR with the kernel that KernelGAN estimates. `iterations` counts for KernelGAN and for each scale of ZSSR."""
 
     source: ClassVar[str] = "Bell-Kligler, Shocher, Irani 2019: KernelGAN; ZSSR"
-    known_quirks: ClassVar[tuple[str, ...]] = ("channel-sum", "noise-in-place", "border-taps")
+    known_quirks: ClassVar[tuple[str, ...]] = ("channel-sum", "noise-in-place", *ZSSR.known_quirks)
 
     kernel_crop: int = 64  # release: px of G's input
     kernel_rate: float = 2e-4  # release: Adam, both networks
@@ -101,7 +109,7 @@ class KernelGANTraining:
         self.kernel_loss = KernelLoss(KERNEL_SIDE, SCALE)
         self.bicubic_loss = BicubicLoss(config.bicubic_threshold)
         modules = [self.down, self.judge, self.kernel_loss, self.bicubic_loss]
-        self.networks = nn.ModuleList(modules).to(self.lr.device)
+        self.networks = nn.ModuleList(modules).to(self.lr)
         betas = (config.kernel_beta1, config.kernel_beta2)
         self.down_adam, self.judge_adam = adam(self.down.parameters(), betas), adam(self.judge.parameters(), betas)
         self.optimisers = [self.down_adam, self.judge_adam]
@@ -112,13 +120,13 @@ class KernelGANTraining:
         iterations = torch.arange(self.iterations)[chunk_span(chunk)]
         large, real = self.crops.cut(chunk)
         fake_noise = torch.randn(real.shape, generator=chunk_generator(self.seed, chunk, device), device=device)
-        rate = config.kernel_rate * config.kernel_decay ** (iterations // config.kernel_decay_every)
+        rate = decayed_rate(config.kernel_rate, config.kernel_decay, config.kernel_decay_every, iterations)
         return {
             "crop": large[:, None],  # (n, 1, 3, 64, 64)
             "real": real[:, None],  # (n, 1, 3, 26, 26)
             "fake_noise": config.noise * fake_noise[:, None],
             "target": bicubic_targets(large, self.fake_side, channel_sum=self.channel_sum)[:, None],
-            "rate": rate.float().to(device),
+            "rate": rate.to(self.lr),
             "iteration": iterations.to(device),
         }
 
@@ -132,8 +140,11 @@ class KernelGANTraining:
         loss = (self.judge(fake) - 1).abs().mean() + bicubic_loss + self.kernel_loss(kernel, constraints)
         descend(loss, self.down_adam)
 
-        scores = self.judge(torch.cat([inputs["real"], fake.detach() + inputs["fake_noise"]]))
-        judge_loss = 0.5 * ((scores[0] - 1).abs().mean() + scores[1].abs().mean())
+        with torch.no_grad():  # the fake to judge is made anew (release)
+            fake = filter_valid(inputs["crop"], self.down.kernel(), SCALE)
+        real_scores = self.judge(inputs["real"])
+        fake_scores = self.judge(fake + inputs["fake_noise"])
+        judge_loss = 0.5 * ((real_scores - 1).abs().mean() + fake_scores.abs().mean())
         descend(judge_loss, self.judge_adam)
         return torch.stack([loss, judge_loss]).detach()
 

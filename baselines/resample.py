@@ -17,8 +17,8 @@ class Resize:
     """A separable linear resize of images of one size.
 
     Attributes:
-        rows: (out_h, h) float32.
-        columns: (out_w, w) float32.
+        rows: (out_h, h), of the images' dtype.
+        columns: (out_w, w).
     """
 
     rows: Tensor
@@ -26,13 +26,13 @@ class Resize:
 
     @classmethod
     def bicubic(cls, image: Tensor, scale: float, grid: Grid = "half-pixel") -> Self:
-        """Build the bicubic resize by `scale` for images of the height, width and device of `image` (..., h, w).
+        """Build the bicubic resize by `scale` for images like `image` (..., h, w): its size, dtype and device.
 
         `half-pixel`: MATLAB's (Keys a = -0.5, antialiased when shrinking, symmetric border).
         `align-corners`: torch's (a = -0.75, corner pixels fixed, no antialiasing), as the IKE release resizes.
         `half-pixel-cut`: as `half-pixel`, without the border at the top and left (quirk `border-taps`).
         """
-        rows, columns = (_matrix(length, scale, grid).to(image.device) for length in image.shape[-2:])
+        rows, columns = (_matrix(length, scale, grid).to(image) for length in image.shape[-2:])
         return cls(rows, columns)
 
     def __call__(self, image: Tensor) -> Tensor:
@@ -44,10 +44,10 @@ def _matrix(length: int, scale: float, grid: Grid) -> Tensor:
     out_length = round(length * scale)
     if grid != "align-corners":
         matrix = resize_matrix(length, out_length, scale, low_border=grid == "half-pixel")
-        return torch.from_numpy(matrix.toarray()).float()
+        return torch.from_numpy(matrix.toarray())
     # A linear map is known by what it does to the unit vectors: resize the identity along one axis.
     unit = torch.eye(length, dtype=torch.float64)[None, None]  # (1, 1, length, length), one unit vector a column
-    return F.interpolate(unit, size=(out_length, length), mode="bicubic", align_corners=True)[0, 0].float()
+    return F.interpolate(unit, size=(out_length, length), mode="bicubic", align_corners=True)[0, 0]
 
 
 def downscale(image: Tensor, kernel: Tensor, step: int) -> Tensor:

@@ -1,5 +1,6 @@
 """ZSSR (Shocher, Cohen, Irani, CVPR 2018) as KernelGAN's release runs it: with a kernel, without augmentation."""
 
+import math
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from baselines.contract import Precision, Restored, Task, check_ranges
 from baselines.resample import Grid, Resize, downscale
 from baselines.zeroshot.conv_stack import ConvStack, fan_in_normal
-from baselines.zeroshot.crops import GRAY, crop_note, crop_side, cut_crops
+from baselines.zeroshot.crops import as_array, crop_note, crop_side, cut_crops, framed, gray
 from baselines.zeroshot.quirks import chosen_quirks
 from baselines.zeroshot.stages import Stages
 from baselines.zeroshot.training import TrainingRun, adam, chunk_span, descend, run_wide, set_learning_rate
@@ -25,6 +26,7 @@ from degradations.resample import bicubic_kernel
 
 Kernel = NDArray[np.float64]
 
+LOSS_MAP_FRAME = 3  # KernelGAN release: px of the LR image's border that weigh nothing
 SMALLEST_SON = 8  # px: below, a son has too little to learn from
 
 
@@ -32,11 +34,11 @@ SMALLEST_SON = 8  # px: below, a son has too little to learn from
 class ZSSR:
     """A small network learns to upscale the LR image from its own downscaled self; here downscaled bicubically."""
 
-    version: ClassVar[int] = 2  # of 1, Adam gave channels-last gradients to the wrong weights
+    version: ClassVar[int] = 3
     scales: ClassVar[tuple[int, ...]] = (2, 4)
     source: ClassVar[str] = "Shocher, Cohen, Irani 2018: ZSSR"
     supervision: ClassVar[str] = "zero-shot"
-    known_quirks: ClassVar[tuple[str, ...]] = ("border-taps",)
+    known_quirks: ClassVar[tuple[str, ...]] = ("border-taps", "old-numpy")
     needs: ClassVar[tuple[str, ...]] = ()
     effort: ClassVar[float] = 0.25  # benchmarks/speed.md
     paper_iterations: ClassVar[int | None] = 3000
@@ -62,7 +64,8 @@ class ZSSR:
         check_ranges("zssr", self, least)
         if not 0 < self.smallest_rate <= self.learning_rate:
             raise ValueError("zssr: smallest_rate must lie between 0 and learning_rate, or nothing is trained")
-        chosen_quirks("zssr", self.quirks, self.known_quirks)
+        if "old-numpy" in chosen_quirks("zssr", self.quirks, self.known_quirks) and self.fit_over < 5:
+            raise ValueError(f"zssr: fit_over must be 5 or more with the quirk old-numpy, not {self.fit_over}")
 
     def __call__(self, tasks: Sequence[Task], scale: int, precision: Precision = "fp32") -> list[Restored]:
         """Train on each LR image and upscale it.
@@ -160,12 +163,12 @@ class ZSSRTraining:
         self.iterations, self.seed, self.lr = zssr.iterations, task.seed, task.lr
         self.side = zssr.father_side(task.lr, scale)
         self.kernel = torch.from_numpy(kernel).to(self.lr)
-        cut = "border-taps" in chosen_quirks("zssr", zssr.quirks, zssr.known_quirks)
-        self.grid: Grid = "half-pixel-cut" if cut else "half-pixel"
+        quirks = chosen_quirks("zssr", zssr.quirks, zssr.known_quirks)
+        self.grid: Grid = "half-pixel-cut" if "border-taps" in quirks else "half-pixel"
         generator = torch.Generator().manual_seed(self.seed)
         self.net = ConvStack(3, zssr.layers, zssr.width, fan_in_normal(0.1), generator, bias=False)  # release
         self.policy = RatePolicy(zssr)
-        self.networks = nn.ModuleList([self.net, self.policy]).to(self.lr.device)
+        self.networks = nn.ModuleList([self.net, self.policy]).to(self.lr)
         self.adam = adam(self.net.parameters(), (0.9, 0.999))
         self.optimisers = [self.adam]
         self.start_rate()
@@ -176,7 +179,7 @@ class ZSSRTraining:
 
     def start_rate(self) -> None:
         """Put the learning rate to where the policy has it."""
-        set_learning_rate(torch.tensor(self.policy.rate), self.adam)
+        set_learning_rate(self.lr.new_tensor(self.policy.rate), self.adam)
 
     def _enlarged_son(self, fathers: Tensor) -> Tensor:
         """Downscale with the kernel and enlarge bicubically: (n, 3, h, w) -> the same shape."""
@@ -252,6 +255,8 @@ class RatePolicy(nn.Module):
         """Start with the full rate."""
         super().__init__()
         self.zssr = zssr
+        old = "old-numpy" in chosen_quirks("zssr", zssr.quirks, zssr.known_quirks)
+        self.widening = math.sqrt((zssr.fit_over - 2) / (zssr.fit_over - 4)) if old else 1.0  # of the standard error
         self.rate = zssr.learning_rate
         self.changed_at = 0
         self.reviewed_at = 0
@@ -268,7 +273,7 @@ class RatePolicy(nn.Module):
             return False
         iterations, errors = zip(*self.logged[-zssr.fit_over :], strict=True)
         line = linregress(iterations, errors)
-        if -zssr.slope_ratio * line.slope >= line.stderr:
+        if -zssr.slope_ratio * line.slope >= line.stderr * self.widening:
             return False
         self.rate /= 10
         self.changed_at = iteration
@@ -286,8 +291,7 @@ class RatePolicy(nn.Module):
 
 def _loss_map(lr: Tensor) -> Tensor:
     """Weigh pixels by the gradients around them, mean 1 (KernelGAN release): (1, 3, h, w) -> (1, 1, h, w)."""
-    gray = lr[0].permute(1, 2, 0).double().cpu().numpy() @ GRAY
-    along_y, along_x = np.gradient(gray)
-    blurred = uniform_filter(np.hypot(along_x, along_y), 5, mode="constant")
+    along_y, along_x = np.gradient(gray(as_array(lr)))
+    blurred = framed(uniform_filter(np.hypot(along_x, along_y), 5, mode="constant"), LOSS_MAP_FRAME)
     weights = blurred / blurred.mean() if blurred.any() else np.ones_like(blurred)
     return torch.from_numpy(weights)[None, None].to(lr)

@@ -17,7 +17,7 @@ import click
 import numpy as np
 import torch
 
-from baselines.contract import Task
+from baselines.contract import Precision, Task
 from baselines.dualsr import DualSRTraining
 from baselines.kernelgan import KernelGANTraining, clean_kernel
 from baselines.zeroshot.training import TrainingRun
@@ -30,7 +30,7 @@ from ikebench.metrics import psnr, shave
 
 SCALE = 2
 SHAVED = 4  # px that some official figures leave out on every side
-COLUMNS = ("image", "seed", "settings", "iteration", "psnr", "correlation", "seconds_per_iteration", "psnr_shave4")
+COLUMNS = ("image", "seed", "precision", "settings", "iteration", "psnr", "correlation", "seconds_per_iteration", "psnr_shave4")
 
 
 @click.command()
@@ -39,9 +39,19 @@ COLUMNS = ("image", "seed", "settings", "iteration", "psnr", "correlation", "sec
 @click.option("--image", required=True, help="urban004-aniso, say.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--set", "settings", multiple=True, metavar="PARAMETER=VALUE", help="Change a parameter; quirks is all.")
+@click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True)
 @click.option("--at", default="250,500,750,1000", show_default=True, help="Iterations to look at; the last ends it.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("benchmarks/parity"), show_default=True)
-def main(reference: Path, method: str, image: str, seed: int, settings: tuple[str, ...], at: str, out: Path) -> None:
+def main(
+    reference: Path,
+    method: str,
+    image: str,
+    seed: int,
+    settings: tuple[str, ...],
+    precision: Precision,
+    at: str,
+    out: Path,
+) -> None:
     """Train METHOD on one image and append what it gives along the way."""
     torch.set_num_threads(1)
     stops = [int(stop) for stop in at.split(",")]
@@ -53,31 +63,32 @@ def main(reference: Path, method: str, image: str, seed: int, settings: tuple[st
     shown = ",".join(f"{name}={value}" for name, value in values.items())
     configuration = configured(method_class(method), method, values | {"iterations": str(stops[-1])})
     task = Task(torch.from_numpy(lr).permute(2, 0, 1)[None].float() / 255, seed=seed)
-    training = training_of(method)(configuration, task)
+    training = training_of(method)(configuration, task, precision)
     run = TrainingRun(training, task)
     print(f"bicubic (Keys, a = -0.5): {rgb_psnr(quantise(imresize(lr, SCALE)), hr):.3f} dB", flush=True)
     for stop in stops:
         before, started = run.iteration, time.process_time()
         run.advance(stop)
         seconds = (time.process_time() - started) / (stop - before)
-        row: dict[str, Any] = {"image": image, "seed": seed, "settings": shown, "iteration": stop}
+        row: dict[str, Any] = {"image": image, "seed": seed, "precision": precision, "settings": shown}
+        row["iteration"] = stop
         row["seconds_per_iteration"] = round(seconds, 4)
         if truth is not None and hasattr(training, "kernel"):
             row["correlation"] = correlation(estimated_kernel(training), truth)
         if hasattr(training, "restore"):
             sr = quantise(training.restore()[0].permute(1, 2, 0).double().numpy() * 255)
             row |= {"psnr": rgb_psnr(sr, hr), "psnr_shave4": rgb_psnr(sr, hr, SHAVED)}
-            write_png(out / f"{method}_{image}_{shown}_seed{seed}_{stop}.png", sr)
+            write_png(out / f"{method}_{image}_{shown}_{precision}_seed{seed}_{stop}.png", sr)
         keep(out / f"{method}.csv", row)
 
 
-def training_of(method: str) -> Callable[[Any, Task], Any]:
+def training_of(method: str) -> Callable[[Any, Task, Precision], Any]:
     """Give the training of a method."""
     if method == "dualsr":
         return DualSRTraining
     if method == "kernelgan-zssr":
-        return KernelGANTraining
-    return lambda configuration, task: ReleaseTraining(configuration, task, SCALE)
+        return lambda configuration, task, precision: KernelGANTraining(configuration, task)  # fp32 alone
+    return lambda configuration, task, precision: ReleaseTraining(configuration, task, SCALE, precision)
 
 
 def estimated_kernel(training: DualSRTraining | KernelGANTraining) -> np.ndarray:

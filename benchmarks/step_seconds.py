@@ -1,4 +1,4 @@
-"""Time one training iteration of every zero-shot method, one thread: as ikebench runs it, and layer by layer.
+"""Time one training iteration of every zero-shot method, one thread: as ikebench runs it, and plainly, layer by layer.
 
     python benchmarks/step_seconds.py
 
@@ -11,13 +11,12 @@ import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from multiprocessing import get_context
 
 import click
-import plain
 import skimage.data
 import torch
+from plain import plain_form
 from torch import Tensor
 from trainings import FP32_ALONE, NAMES, build
 
@@ -28,11 +27,10 @@ from ikebench.engines import keep_memory
 OFFICIAL = {"kernelgan": 0.087, "dualsr": 1.46, "ike-release": 6.86}  # seconds per iteration
 WARM_UP = 2
 
-FORMS: dict[str, tuple[Precision, Callable[[], AbstractContextManager[None]]]] = {
-    "fp32": ("fp32", nullcontext),
-    "bf16": ("bf16", nullcontext),
-    "plain": ("fp32", plain.plain_forms),
-}
+PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
+
+Step = Callable[[dict[str, Tensor], int], object]
+"""Trains one iteration: the drawn inputs, and which iteration it is."""
 
 
 @click.command()
@@ -66,26 +64,31 @@ def _form_seconds(name: str, scale: int, repetitions: int) -> dict[str, float]:
     torch.set_num_threads(1)
     iterations = repetitions + WARM_UP
     task = photograph()
-    running = {
-        form: build(name, scale, iterations, task, precision)
-        for form, (precision, _) in FORMS.items()
+    trainings = {
+        precision: build(name, scale, iterations, task, precision)
+        for precision in PRECISIONS
         if precision == "fp32" or name not in FP32_ALONE
     }
+    steps: dict[str, Step] = {form: _own_step(training) for form, training in trainings.items()}
+    steps["plain"] = plain_form(trainings["fp32"]).step
     # Drawing the crops is left out: it is shared by the iterations of a chunk.
-    drawn = {form: training.draw(0) for form, training in running.items()}
-    seconds: dict[str, list[float]] = {form: [] for form in running}
+    drawn = trainings["fp32"].draw(0)
+    seconds: dict[str, list[float]] = {form: [] for form in steps}
     for index in range(iterations):
-        for form, training in running.items():
-            inputs = {name: values[index] for name, values in drawn[form].items()}
-            with FORMS[form][1]():
-                seconds[form].append(step_seconds(training, inputs))
+        inputs = {name: values[index] for name, values in drawn.items()}
+        for form, step in steps.items():
+            seconds[form].append(step_seconds(step, inputs, index))
     return {form: statistics.median(values[WARM_UP:]) for form, values in seconds.items()}
 
 
-def step_seconds(training: Training, inputs: dict[str, Tensor]) -> float:
+def _own_step(training: Training) -> Step:
+    return lambda inputs, iteration: training.step(inputs)
+
+
+def step_seconds(step: Step, inputs: dict[str, Tensor], iteration: int) -> float:
     """Take one step; gives its CPU seconds."""
     started = time.process_time()
-    training.step(inputs)
+    step(inputs, iteration)
     return time.process_time() - started
 
 

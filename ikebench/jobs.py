@@ -202,8 +202,9 @@ def _job(choice: MethodChoice, row: Row, selection: Selection, weights: WeightsF
     iterations = getattr(choice.method, "iterations", None)
     case = {name: row[name] for name in ("set", "image", "kind", "scale")}
     case |= {"method": choice.label, "seed": selection.seed, "iterations": iterations}
-    # Of the case, not of the method's name: rivals and variants start from equal random numbers.
-    seed = derive_seed(selection.seed, row["image"], row["kind"], row["scale"]) % MAX_SEED
+    # Of the case, not of the method's name: rivals and variants start from equal random numbers. Tagged: they must be
+    # others than those that made the LR image.
+    seed = derive_seed("training", selection.seed, row["image"], row["kind"], row["scale"]) % MAX_SEED
     decisive = {
         "method": choice.name,
         "version": choice.method.version,

@@ -21,9 +21,22 @@ Corners = NDArray[np.int64]
 NOISE_STREAM = 1  # of random numbers: the training's own noise of the same chunk is another one
 FRAME = 10  # px of the LR image's border that KernelGAN and DualSR do not train on
 
-GRAY = np.array([0.299, 0.587, 0.114])  # release: weights of R, G, B
 GRADIENT_FRAME = 5  # px of the border whose gradients do not count
 GRADIENT_QUANTILE = 0.97  # gradients below it count nothing; those above count alike
+
+
+def as_array(lr: Tensor) -> FloatMap:
+    """Give an LR image (1, 3, h, w) in [0, 1] as (h, w, 3) float64; 8-bit values are k / 255 again, to the last bit."""
+    return np.round(lr[0].permute(1, 2, 0).double().cpu().numpy() * 255, 4) / 255
+
+
+def gray(image: FloatMap) -> FloatMap:
+    """Weigh R, G and B of (h, w, 3): (h, w).
+
+    The releases' weights, and their order of additions: gradients of 8-bit images are often equal but for the last
+    bit, which then decides what is above the quantile of `sharpness_map`.
+    """
+    return 0.299 * image[..., 0] + 0.587 * image[..., 1] + 0.114 * image[..., 2]
 
 
 def sharpness_map(image: FloatMap) -> FloatMap:
@@ -35,11 +48,29 @@ def sharpness_map(image: FloatMap) -> FloatMap:
     Returns:
         (h, w), mean 1.
     """
-    gray = image @ GRAY
-    along_y, along_x = np.gradient(gray)
-    strong = [_strong(np.abs(part)) for part in (along_x, along_y, np.hypot(along_x, along_y))]
-    blurred = _box(np.sum(strong, axis=0), 5)
-    return blurred / blurred.mean() if blurred.any() else np.ones_like(gray)
+    along_y, along_x = np.gradient(gray(image))
+    parts = [framed(part, GRADIENT_FRAME) for part in (np.abs(along_x), np.abs(along_y), np.hypot(along_x, along_y))]
+    # The releases clip the magnitude too, but go on with the unclipped one.
+    rated = [_strong(parts[0]), _strong(parts[1]), parts[2]]
+    blurred = _box(np.sum([_of_sum_one(part) for part in rated], axis=0), 5)
+    return blurred / blurred.mean() if blurred.any() else np.ones_like(blurred)
+
+
+def crop_probability(image: FloatMap, side: int, coarser: int = 1) -> FloatMap:
+    """Give the probability of every pixel to be the centre of a crop.
+
+    Args:
+        image: (h, w, 3) RGB in [0, 1].
+        side: of a crop, in px.
+        coarser: rate the pixels of the image shrunk by this factor, which divides its sides.
+
+    Returns:
+        (h, w), sum 1; where no crop of high rating fits, all are alike.
+    """
+    rating = sharpness_map(imresize(image, 1 / coarser)) if coarser > 1 else sharpness_map(image)
+    rating = np.kron(rating, np.ones((coarser, coarser)))[: image.shape[0], : image.shape[1]]
+    probability = _of_sum_one(framed(_box(rating, max(side // 2, 1)), side // 2))
+    return probability if probability.any() else np.full(rating.shape, 1 / rating.size)
 
 
 def draw_crops(image: FloatMap, side: int, count: int, rng: np.random.Generator, coarser: int = 1) -> Corners:
@@ -62,15 +93,8 @@ def draw_crops(image: FloatMap, side: int, count: int, rng: np.random.Generator,
     height, width = image.shape[:2]
     if min(height, width) < side:
         raise ValueError(f"an image of {width}x{height} px holds no crop of {side} px")
-    if coarser > 1:
-        shrunk = sharpness_map(imresize(image, 1 / coarser))
-        rating = np.kron(shrunk, np.ones((coarser, coarser)))[:height, :width]
-    else:
-        rating = sharpness_map(image)
-    probability = _framed(_box(rating, max(side // 2, 1)), side // 2).ravel()
-    total = probability.sum()
-    probability = probability / total if total > 0 else np.full(probability.size, 1 / probability.size)
-    centres = np.stack(np.divmod(rng.choice(probability.size, count, p=probability), rating.shape[1]), axis=1)
+    probability = crop_probability(image, side, coarser)
+    centres = np.stack(np.divmod(rng.choice(probability.size, count, p=probability.ravel()), width), axis=1)
     corners = np.clip(centres - side // 2, 0, [height - side, width - side])
     return corners - corners % 2
 
@@ -127,7 +151,7 @@ class CropPairs:
         large, small = sides
         multiple = coarser if frame else 1
         frame = max(min(frame, (min(lr.shape[-2:]) - large) // 2), 0)
-        pixels = lr[0].permute(1, 2, 0).double().cpu().numpy()  # (h, w, 3)
+        pixels = as_array(lr)
         pixels = pixels[frame : len(pixels) - frame, frame : pixels.shape[1] - frame]
         pixels = cut_to_multiple(pixels, multiple)
         rng = np.random.default_rng(seed)
@@ -195,18 +219,22 @@ def cut_crops(image: Tensor, corners: Corners, side: int) -> Tensor:
 
 
 def _strong(gradient: FloatMap) -> FloatMap:
-    """Keep what is above the quantile, clipped to the next larger value, as a map of sum 1 (0 in a flat image)."""
-    gradient = _framed(gradient, GRADIENT_FRAME)
+    """Keep what is above the quantile, clipped to the next larger value."""
     ordered = np.sort(gradient, axis=None)
     index = int(GRADIENT_QUANTILE * ordered.size)
     low = ordered[index]
     following = ordered[min(index + 1, ordered.size - 1)]
     high = following if following > low else low + 1e-5
-    kept = np.clip(gradient, low, high) - low
-    return kept / kept.sum() if kept.any() else kept
+    return np.clip(gradient, low, high) - low
 
 
-def _framed(values: FloatMap, frame: int) -> FloatMap:
+def _of_sum_one(values: FloatMap) -> FloatMap:
+    """Divide by the sum; zeros stay zeros."""
+    total = values.sum()
+    return values / total if total > 0 else np.zeros_like(values)
+
+
+def framed(values: FloatMap, frame: int) -> FloatMap:
     """Zero a frame of `frame` px."""
     inner = np.zeros_like(values)
     if frame == 0:

@@ -16,9 +16,9 @@ HIDDEN = 5  # layers of [conv 1x1, batch norm, ReLU]
 class PatchDiscriminator(nn.Module):
     """conv 7x7 valid; 5 x [conv 1x1, norm, ReLU]; conv 1x1; sigmoid. Spectral norm on every conv.
 
-    Every image is normalised by its own statistics: the batch norm of the releases, run on one image at a time in
-    training mode, is instance norm, and said so it holds for batches too. Where a release batches images (DualSR), all
-    of a batch share their statistics.
+    One call is one forward in training mode, as the releases run it: all images of it share the statistics of their
+    batch norms, and every spectral norm takes one power iteration. So who judges a real and a fake image calls it
+    twice, and the order decides which of them sees the further iteration.
 
     Same mathematics, fewer operations: nothing lies between the 7x7 conv and the first 1x1, so both run as one conv; a
     bias before a norm is cancelled by it and is left out; hidden layers run as matrix products over pixels.
@@ -35,27 +35,16 @@ class PatchDiscriminator(nn.Module):
         for index, (rows, _) in enumerate(shapes):
             self.register_buffer(f"singular_{index}", F.normalize(torch.randn(rows, generator=generator), dim=0))
 
-    def forward(self, images: Tensor, together: int = 1) -> Tensor:
-        """Score every 7x7 patch: 1 = real.
-
-        Args:
-            images: (n, 3, h, w).
-            together: so many images in a row share the statistics of their norms.
-
-        Returns:
-            (n / together, together (h - 6) (w - 6)), in (0, 1).
-        """
+    def forward(self, images: Tensor) -> Tensor:
+        """Score every 7x7 patch of (n, 3, h, w), 1 = real: (n (h - 6) (w - 6),) in (0, 1)."""
         with torch.autocast(images.device.type, enabled=False):
             first, *hidden, last = self._normalised_weights()
         first = (hidden[0] @ first).view(WIDTH, 3, PATCH, PATCH)
         features = F.conv2d(images.contiguous(memory_format=torch.channels_last), first)  # (n, 64, h-6, w-6)
-        pixels = features.permute(0, 2, 3, 1).reshape(len(images) // together, -1, WIDTH)  # (n / together, p, 64)
-        return torch.stack([self._score(group, hidden[1:], last) for group in pixels.unbind()])
-
-    def _score(self, pixels: Tensor, hidden: list[Tensor], last: Tensor) -> Tensor:
+        pixels = features.permute(0, 2, 3, 1).reshape(-1, WIDTH)  # (p, 64)
         for index, (scale, shift) in enumerate(zip(self.norm_scales, self.norm_shifts, strict=True)):
             if index > 0:  # the first 1x1 conv is part of the 7x7 one
-                pixels = pixels @ hidden[index - 1].T  # (p, 64)
+                pixels = pixels @ hidden[index].T
             pixels = relu(F.batch_norm(pixels, None, None, scale, shift, training=True))
         return torch.sigmoid(pixels @ last.T + self.bias)[:, 0]
 

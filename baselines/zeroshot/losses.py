@@ -1,6 +1,7 @@
 """Losses that several zero-shot methods share: the bicubic start, the kernel's regularisers, the smoothness mask."""
 
 import math
+from typing import Literal
 
 import numpy as np
 import torch
@@ -37,7 +38,7 @@ class BicubicLoss(nn.Module):
 
     def constraints(self) -> Tensor:
         """Give 1 once the weight is low, else 0: ()."""
-        return (self.weight < self.CONSTRAINTS_BELOW).float()
+        return (self.weight < self.CONSTRAINTS_BELOW).to(self.weight)
 
     def forward(self, image: Tensor, target: Tensor, iteration: Tensor) -> Tensor:
         """Give the weighted loss () of two equal shapes, and let the weight follow it; `iteration` is ()."""
@@ -120,9 +121,12 @@ def smoothness_mask(image: Tensor) -> Tensor:
     return 1 - sobel_magnitude(image.detach()).clamp(0, 1)
 
 
-def sobel_magnitude(image: Tensor) -> Tensor:
-    """Length of the gradient by the 3x3 Sobel (+-1, +-2), zero-padded: (n, c, h, w) -> the same shape."""
-    padded = F.pad(image, [1, 1, 1, 1])  # (n, c, h+2, w+2)
+def sobel_magnitude(image: Tensor, border: Literal["zero", "edge"] = "zero") -> Tensor:
+    """Length of the gradient by the 3x3 Sobel (+-1, +-2): (n, c, h, w) -> the same shape.
+
+    Beyond the image lie zeros, or its edge pixels once more (what scipy calls `reflect`).
+    """
+    padded = F.pad(image, [1, 1, 1, 1], mode="constant" if border == "zero" else "replicate")  # (n, c, h+2, w+2)
     across_y = padded[..., :-2, :] + 2 * padded[..., 1:-1, :] + padded[..., 2:, :]
     across_x = padded[..., :-2] + 2 * padded[..., 1:-1] + padded[..., 2:]
     along_x = across_y[..., 2:] - across_y[..., :-2]

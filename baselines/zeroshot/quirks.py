@@ -6,6 +6,7 @@ QUIRKS = {
     "channel-sum": "every channel of the bicubic loss's target is R + G + B downscaled (KernelGAN, DualSR, IKE)",
     "noise-in-place": "the noise of the real crops stays in the training image (KernelGAN, IKE)",
     "border-taps": "bicubic resizing ignores the border at the top and left (ZSSR, DualSR)",
+    "old-numpy": "the variance of the fit to the errors is divided by n - 4, as NumPy did before 1.16 (ZSSR)",
 }
 
 

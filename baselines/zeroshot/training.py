@@ -140,7 +140,7 @@ def chunk_generator(seed: int, chunk: int, device: torch.device, *stream: int) -
 def run_wide(network: nn.Module, image: Tensor, precision: Precision) -> Tensor:
     """Run one of the wide networks, where reduced precision pays; everything else stays in float32."""
     with torch.autocast(image.device.type, torch.bfloat16, enabled=precision == "bf16"):
-        return network(image).float()
+        return network(image).to(image.dtype)
 
 
 def descend(loss: Tensor, *optimisers: torch.optim.Optimizer) -> None:
@@ -165,8 +165,13 @@ def _laid_out_like(parameter: Tensor, gradient: Tensor) -> Tensor:
 def adam(parameters: Any, betas: tuple[float, float]) -> torch.optim.Adam:  # noqa: ANN401 (torch's own parameter type)
     """Adam whose learning rate is a tensor on the device, so that a captured step can follow a schedule."""
     parameters = list(parameters)
-    rate = torch.zeros((), device=parameters[0].device)
+    rate = parameters[0].new_zeros(())
     return torch.optim.Adam(parameters, lr=rate, betas=betas, fused=True, capturable=rate.is_cuda)
+
+
+def decayed_rate(start: float, decay: float, every: int, iterations: Tensor) -> Tensor:
+    """Give the learning rate of iterations (n,) that is multiplied by `decay` after every `every`: (n,) float64."""
+    return start * decay ** (iterations // every).double()
 
 
 def set_learning_rate(rate: Tensor, *optimisers: torch.optim.Optimizer) -> None:

@@ -12,9 +12,9 @@ def gan_loss(scores: Tensor, target: float) -> Tensor:
     return (scores - target).abs().mean()
 
 
-def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """Half of the real and the fake part (KernelGAN)."""
-    return 0.5 * (gan_loss(real, REAL) + gan_loss(fake, FAKE))
+def discriminator_loss(real: Tensor, *fakes: Tensor) -> Tensor:
+    """Half of the real part and the mean of the fake ones (KernelGAN), each given as scores of one shape."""
+    return 0.5 * (gan_loss(real, REAL) + torch.stack([gan_loss(fake, FAKE) for fake in fakes]).mean())
 
 
 def energy_loss(image: Tensor, reference: Tensor, window: int) -> Tensor:

@@ -19,6 +19,7 @@ from baselines.zeroshot.training import (
     adam,
     chunk_generator,
     chunk_span,
+    decayed_rate,
     descend,
     run_wide,
     set_learning_rate,
@@ -28,6 +29,7 @@ from ikebench.ike import losses
 from ikebench.ike.network import (
     Activation,
     Coupling,
+    Couplings,
     DenseShape,
     IKENet,
     channels_to_colours,
@@ -45,7 +47,7 @@ SMALLEST_LLR = 12
 class IKE:
     """Invertible kernel estimator: paper first, the authors' release where the paper is silent."""
 
-    version: ClassVar[int] = 3  # of 1 and 2, Adam gave channels-last gradients to the wrong weights
+    version: ClassVar[int] = 4
     scales: ClassVar[tuple[int, ...]] = (2, 4)
     source: ClassVar[str] = "Chang, Chiu, Huang 2022: Find the way back"
     supervision: ClassVar[str] = "zero-shot"
@@ -151,7 +153,7 @@ class IKETraining:
         self.flow = IKENet(self.scale, ike.blocks, shape, ike.tri_channel, generator)
         self.u = ConvStack(z_channels, ike.u_layers, ike.u_width, xavier_normal(ike.xavier_gain), generator)
         self.pd1, self.pd2 = PatchDiscriminator(generator), PatchDiscriminator(generator)
-        self.networks = nn.ModuleList([self.flow, self.u, self.pd1, self.pd2]).to(self.lr.device)
+        self.networks = nn.ModuleList([self.flow, self.u, self.pd1, self.pd2]).to(self.lr)
 
     def _build_optimisers(self) -> None:
         betas = (self.ike.beta1, self.ike.beta2)
@@ -168,14 +170,14 @@ class IKETraining:
         shape = (2, len(iterations), 1, 3, self.pairs.small_side, self.pairs.small_side)
         noise = torch.randn(shape, generator=generator, device=device) * ike.noise
         crop, real = (crops[:, None] for crops in self._crops(chunk, 2 * noise[0][:, 0]))
-        progress = iterations / max(self.iterations - 1, 1)
+        progress = iterations.double() / max(self.iterations - 1, 1)
         return {
             "crop": crop,  # (n, 1, 3, c, c)
             "real": real,  # (n, 1, 3, c/s, c/s)
             "fake_noise": noise[1],
-            "rate": (ike.learning_rate * ike.decay ** (iterations // ike.decay_every)).float().to(device),
-            "pd2_rate": torch.full(iterations.shape, ike.learning_rate, device=device),
-            "energy": (ike.lambda_energy + (ike.lambda_energy_end - ike.lambda_energy) * progress).to(device),
+            "rate": decayed_rate(ike.learning_rate, ike.decay, ike.decay_every, iterations).to(self.lr),
+            "pd2_rate": self.lr.new_full(iterations.shape, ike.learning_rate),
+            "energy": (ike.lambda_energy + (ike.lambda_energy_end - ike.lambda_energy) * progress).to(self.lr),
         }
 
     def _crops(self, chunk: int, noise: Tensor) -> tuple[Tensor, Tensor]:
@@ -188,26 +190,35 @@ class IKETraining:
         set_learning_rate(inputs["rate"], self.flow_adam, self.u_adam, self.pd1_adam)
         set_learning_rate(inputs["pd2_rate"], self.pd2_adam)
         crop = self._companions(inputs["crop"], self.crop_companions)
-        return torch.stack([*self._encoding_phase(crop, inputs), *self._decoding_phase(crop, inputs)]).detach()
+        found = self._encoding_phase(crop, inputs)
+        couplings = self.flow.couplings()
+        with torch.no_grad():  # once for both: what PD1 judges, and the Z that U is given as data (release)
+            encoded = encode(crop.residual, couplings)
+        found += self._judge_llr(encoded, crop, inputs)
+        z = encoded[:, 1:]
+        found += self._decoding_phase(crop, z, couplings, inputs)
+        found += self._judge_sr(crop, z, inputs)
+        return torch.stack(found).detach()
 
     def _encoding_phase(self, crop: Crop, inputs: dict[str, Tensor]) -> list[Tensor]:
         """Equation (6), then PD1."""
-        ike, pd1 = self.ike, self.pd1
-        couplings = self.flow.couplings()
-        llr = self._downscaled(encode(crop.residual, couplings), crop)  # (3, 1, c/s, c/s)
+        llr = self._downscaled(encode(crop.residual, self.flow.couplings()), crop)  # (3, 1, c/s, c/s)
         terms = self._forward_terms(llr, crop, inputs)
         if not terms:
             return []
         loss = torch.stack(terms).sum()
         descend(loss, self.flow_adam)
-        if not ike.lambda_forward:
-            return [loss]
+        return [loss]
 
-        fake = llr.transpose(0, 1)  # (1, 3, c/s, c/s)
-        scores = self._wide(pd1, torch.cat([inputs["real"], fake.detach() + inputs["fake_noise"]]))
-        pd1_loss = losses.discriminator_loss(scores[0], scores[1])
-        descend(pd1_loss, self.pd1_adam)
-        return [loss, pd1_loss]
+    def _judge_llr(self, encoded: Tensor, crop: Crop, inputs: dict[str, Tensor]) -> list[Tensor]:
+        """PD1's step; encoded (3, s^2, c/s, c/s) by the flow as it is after its own."""
+        if not self.ike.lambda_forward:
+            return []
+        fake = self._downscaled(encoded, crop).transpose(0, 1)  # (1, 3, c/s, c/s)
+        scores = [self._wide(self.pd1, image) for image in (inputs["real"], fake + inputs["fake_noise"])]
+        loss = losses.discriminator_loss(*scores)
+        descend(loss, self.pd1_adam)
+        return [loss]
 
     def _forward_terms(self, llr: Tensor, crop: Crop, inputs: dict[str, Tensor]) -> list[Tensor]:
         """Equation (6), term by term; llr (3, 1, c/s, c/s)."""
@@ -219,21 +230,23 @@ class IKETraining:
             terms.append(inputs["energy"] * losses.energy_loss(llr, crop.down, ike.energy_window))
         return terms
 
-    def _decoding_phase(self, crop: Crop, inputs: dict[str, Tensor]) -> list[Tensor]:
-        """Equation (7), then PD2."""
-        ike, pd2 = self.ike, self.pd2
-        sr = self._super_resolve(crop, self.z_up)  # (3, 1, s c, s c)
-        terms = self._backward_terms(sr, crop, inputs)
-        loss = torch.stack(terms).sum()
+    def _decoding_phase(self, crop: Crop, z: Tensor, couplings: Couplings, inputs: dict[str, Tensor]) -> list[Tensor]:
+        """Equation (7); z (3, s^2-1, c/s, c/s)."""
+        sr = self._super_resolve(crop, z, couplings, self.z_up)  # (3, 1, s c, s c)
+        loss = torch.stack(self._backward_terms(sr, crop, inputs)).sum()
         descend(loss, self.flow_adam, self.u_adam)
-        if not ike.lambda_backward:
-            return [loss]
+        return [loss]
 
-        image = sr.detach().transpose(0, 1)  # (1, 3, s c, s c)
-        scores = self._wide(pd2, torch.cat([inputs["crop"], _tiles(image, self.scale)]))
-        pd2_loss = losses.discriminator_loss(scores[0], scores[1:])
-        descend(pd2_loss, self.pd2_adam)
-        return [loss, pd2_loss]
+    def _judge_sr(self, crop: Crop, z: Tensor, inputs: dict[str, Tensor]) -> list[Tensor]:
+        """PD2's step, on an SR image that U and D, as they are after theirs, make of the same Z (release)."""
+        if not self.ike.lambda_backward:
+            return []
+        with torch.no_grad():
+            sr = self._super_resolve(crop, z, self.flow.couplings(), self.z_up)
+        images = [inputs["crop"], *_tiles(sr.transpose(0, 1), self.scale).split(1)]  # (1, 3, c, c) each
+        loss = losses.discriminator_loss(*(self._wide(self.pd2, image) for image in images))
+        descend(loss, self.pd2_adam)
+        return [loss]
 
     def _backward_terms(self, sr: Tensor, crop: Crop, inputs: dict[str, Tensor]) -> list[Tensor]:
         """Equation (7), term by term; sr (3, 1, s c, s c)."""
@@ -255,15 +268,13 @@ class IKETraining:
         """f_mask of equation (4), on the image mapped to [0, 1] (as DualSR)."""
         return smoothness_mask((bicubic + 1) / 2)
 
-    def _super_resolve(self, crop: Crop, z_up: Resize, *, in_tiles: bool = False) -> Tensor:
-        """E, U and D: (3, 1, s h, s w). No gradient flows through E: Z is given to U as data (release)."""
-        couplings = self.flow.couplings()
-        with torch.no_grad():
-            z = encode(crop.residual, couplings)[:, 1:]  # (3, s^2-1, h/s, w/s)
+    def _super_resolve(
+        self, crop: Crop, z: Tensor, couplings: Couplings, z_up: Resize, *, in_tiles: bool = False
+    ) -> Tensor:
+        """U and D, on Z (3, s^2-1, h/s, w/s): (3, 1, s h, s w)."""
         z_large = colours_to_channels(z_up(z))
         z_large = self.u.tiled(z_large, self._wide) if in_tiles else self._wide(self.u, z_large)
-        encoded = torch.cat([crop.residual, channels_to_colours(z_large)], dim=1)
-        detail = decode(encoded, couplings, self.inverse)
+        detail = decode(torch.cat([crop.residual, channels_to_colours(z_large)], dim=1), couplings, self.inverse)
         return detail + crop.up if self.ike.bicubic_residual else detail
 
     def _wide(self, network: nn.Module, image: Tensor) -> Tensor:
@@ -292,7 +303,10 @@ class IKETraining:
         """Restore the whole LR image with the networks as they are: (1, 3, s h, s w) in [0, 1], not clamped."""
         resizers = self._resizers(self.lr)
         whole = self._companions(self.lr, resizers)
-        sr = self._super_resolve(whole, Resize.bicubic(whole.down, self.scale, self.ike.grid), in_tiles=True)
+        couplings = self.flow.couplings()
+        z = encode(whole.residual, couplings)[:, 1:]
+        z_up = Resize.bicubic(whole.down, self.scale, self.ike.grid)
+        sr = self._super_resolve(whole, z, couplings, z_up, in_tiles=True)
         height, width = (side * self.scale for side in self.size)
         return (sr.transpose(0, 1)[..., :height, :width] + 1) / 2
 

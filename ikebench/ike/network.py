@@ -110,6 +110,9 @@ class Coupling:
         return torch.cat([x_a, x_b, y_res], dim=1)
 
 
+Couplings = Sequence[Sequence[Coupling]]  # stage by stage
+
+
 class CouplingBlock(nn.Module):
     """The dense blocks of one coupling."""
 
@@ -144,12 +147,12 @@ class IKENet(nn.Module):
         ]
         self.stages = nn.ModuleList(nn.ModuleList(stage) for stage in self.blocks)  # makes torch know them
 
-    def couplings(self) -> list[list[Coupling]]:
+    def couplings(self) -> Couplings:
         """Compose the maps of every block, stage by stage, for `encode` and `decode`. Once per change of weights."""
         return [[block.coupling() for block in stage] for stage in self.blocks]
 
 
-def encode(x: Tensor, stages: Sequence[Sequence[Coupling]]) -> Tensor:
+def encode(x: Tensor, stages: Couplings) -> Tensor:
     """Encode (n, 1, s h, s w) -> (n, s^2, h, w)."""
     for couplings in stages:
         x = space_to_depth(x)
@@ -160,7 +163,7 @@ def encode(x: Tensor, stages: Sequence[Sequence[Coupling]]) -> Tensor:
 
 def decode(
     y: Tensor,
-    stages: Sequence[Sequence[Coupling]],
+    stages: Couplings,
     inverse: Callable[[Coupling, Tensor], Tensor] = Coupling.inverse,
 ) -> Tensor:
     """Decode (n, s^2, h, w) -> (n, 1, s h, s w): the inverse of `encode`, if `inverse` is that of a coupling."""

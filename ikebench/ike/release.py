@@ -59,7 +59,7 @@ class ReleaseTraining(IKETraining):
         self.channel_sum = "channel-sum" in quirks
         noise = 2 * release.noise  # on the range [-1, 1]
         self.crops = NoisyCrops(self.lr, self.pairs, noise, self.seed, in_place="noise-in-place" in quirks)
-        self.bicubic_loss = BicubicLoss(release.bicubic_threshold).to(self.lr.device)
+        self.bicubic_loss = BicubicLoss(release.bicubic_threshold).to(self.lr)
         self.networks.append(self.bicubic_loss)  # so that checkpoints hold it
 
     def draw(self, chunk: int) -> dict[str, Tensor]:
@@ -87,6 +87,6 @@ class ReleaseTraining(IKETraining):
     def _mask(self, bicubic: Tensor) -> Tensor:
         """One mask for all colours: Sobel of their sum in 8 bit, stretched to [0, 1]."""
         levels = ((bicubic + 1) * 127.5).round().clamp(0, 255).sum(dim=0, keepdim=True)  # (1, 1, h, w)
-        magnitude = sobel_magnitude(levels)
+        magnitude = sobel_magnitude(levels, border="edge")
         low, high = magnitude.amin(), magnitude.amax()
         return 1 - (magnitude - low) / (high - low).clamp_min(1e-12)
