@@ -30,7 +30,17 @@ from ikebench.metrics import psnr, shave
 
 SCALE = 2
 SHAVED = 4  # px that some official figures leave out on every side
-COLUMNS = ("image", "seed", "precision", "settings", "iteration", "psnr", "correlation", "seconds_per_iteration", "psnr_shave4")
+COLUMNS = (
+    "image",
+    "seed",
+    "precision",
+    "settings",
+    "iteration",
+    "psnr",
+    "correlation",
+    "seconds_per_iteration",
+    "psnr_shave4",
+)
 
 
 @click.command()

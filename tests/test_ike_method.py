@@ -193,7 +193,9 @@ def test_who_sees_what_and_who_wants_what():
     judged, real, noisy_fake = training.pd1.shown
     assert judged.shape == (1, 3, 24, 24) and torch.equal(real, inputs["real"])
     fake = noisy_fake - inputs["fake_noise"]
-    assert not torch.allclose(fake, judged)  # made anew after the flow's step, which nears it to what PD1 takes for real
+    assert not torch.allclose(
+        fake, judged
+    )  # made anew after the flow's step, which nears it to what PD1 takes for real
     assert fake.mean() > judged.mean()
     assert encoding.item() == pytest.approx((judged.mean() - 1).abs().item(), rel=1e-5)
     assert pd1_loss.item() == pytest.approx(0.5 * ((real.mean() - 1).abs() + noisy_fake.mean().abs()).item(), rel=1e-5)

@@ -1,18 +1,16 @@
 """PSNR and SSIM against scikit-image, naive loops and anchors made by an independent chain."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import skimage.data
+from shared_files import SHARED, needs_shared
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from degradations.resample import cut_to_multiple, imresize, quantise
 from ikebench.image_files import image_paths, read_image
 from ikebench.metrics import PROTOCOLS, luma, psnr, score_pair, ssim, ssim_map
 
-HR = Path(os.environ.get("IKEBENCH_TEST_HR", Path(__file__).parents[1] / "../shared/data/hr"))
+HR = SHARED / "data/hr"
 
 
 @pytest.fixture
@@ -175,7 +173,7 @@ BENCHMARKS = {
 }
 
 
-@pytest.mark.skipif(not HR.is_dir(), reason="no benchmark images at ../shared/data/hr or IKEBENCH_TEST_HR")
+@needs_shared("data", "hr")
 @pytest.mark.parametrize(("name", "scale"), BENCHMARKS)
 def test_bicubic_anchor_on_benchmarks(name, scale):
     images = [read_image(path) for path in image_paths(HR / name)]

@@ -20,9 +20,7 @@ class Coupling:
     def __init__(self, block: CouplingBlock) -> None:
         """Copy the weights."""
         assert block.rho is not None
-        phi, sigma, rho = (
-            (copies(part.weights), copies(part.biases)) for part in (block.phi, block.sigma, block.rho)
-        )
+        phi, sigma, rho = ((copies(part.weights), copies(part.biases)) for part in (block.phi, block.sigma, block.rho))
         self.phi, self.sigma, self.rho = phi, sigma, rho
 
     def parameters(self) -> list[Tensor]:
