@@ -19,6 +19,7 @@ class Bicubic:
     source: ClassVar[str] = "Keys 1981; MATLAB imresize"
     supervision: ClassVar[str] = "none"
     paper_iterations: ClassVar[int | None] = None
+    uses: ClassVar[tuple[str, ...]] = ()
 
     def __call__(self, tasks: Sequence[Task], scale: int, precision: Precision = "fp32") -> list[Restored]:
         """Upscale each task's image; float64 inside, whatever the precision asked for."""

@@ -116,8 +116,10 @@ class Method(Protocol):
     paper_iterations: ClassVar[int | None]
     """Iterations of training that the paper spends on an image; None for methods that do not train on it."""
 
-    # Optional: `needs: ClassVar[tuple[str, ...]]`, what a task must bring, of "weights" and "kernel" (then it is never
-    # None); `scale_of(weights) -> int`, the scale that weights are for, a ValueError if they are not the method's; and
+    # Optional: `uses: ClassVar[tuple[str, ...]]`, what decides its images beside the LR image, the scale and its
+    # hyperparameters: "seed"; "precision"; "weights" and "kernel", which a task must then bring (never None); "tile",
+    # if a field of that name changes the image by more than rounding. Unsaid, it is seed, precision and tile. Then
+    # `scale_of(weights) -> int`, the scale that weights are for, a ValueError if they are not the method's; and
     # `effort: ClassVar[float]`, the time of an iteration, that of IKE being 1: it decides the order of jobs.
 
     def __call__(self, tasks: Sequence[Task], scale: int, precision: Precision = "fp32") -> list[Restored]:

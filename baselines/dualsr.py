@@ -48,6 +48,7 @@ class DualSR:
     source: ClassVar[str] = "Emad, Peemen, Corporaal 2021: DualSR"
     supervision: ClassVar[str] = "zero-shot"
     paper_iterations: ClassVar[int | None] = 3000
+    uses: ClassVar[tuple[str, ...]] = ("seed", "precision")
     known_quirks: ClassVar[tuple[str, ...]] = ("channel-sum", "border-taps")
 
     iterations: int = 3000  # release

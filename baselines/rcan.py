@@ -53,6 +53,7 @@ class RCAN(Supervised):
     scales: ClassVar[tuple[int, ...]] = (2, 3, 4)
     source: ClassVar[str] = "Zhang et al. 2018: Residual channel attention networks"
     family: ClassVar[Family] = RCAN_FAMILY
+    uses: ClassVar[tuple[str, ...]] = (*Supervised.uses, "tile")
 
     groups: int = 10  # paper: section 3.5
     blocks: int = 20  # paper: section 3.5, in each group

@@ -46,7 +46,7 @@ class Supervised:
 
     supervision: ClassVar[str] = "supervised"
     paper_iterations: ClassVar[int | None] = None
-    needs: ClassVar[tuple[str, ...]] = ("weights",)
+    uses: ClassVar[tuple[str, ...]] = ("precision", "weights")
     family: ClassVar[Family]
 
     tile: int

@@ -39,7 +39,7 @@ class ZSSR:
     source: ClassVar[str] = "Shocher, Cohen, Irani 2018: ZSSR"
     supervision: ClassVar[str] = "zero-shot"
     known_quirks: ClassVar[tuple[str, ...]] = ("border-taps", "old-numpy")
-    needs: ClassVar[tuple[str, ...]] = ()
+    uses: ClassVar[tuple[str, ...]] = ("seed", "precision")
     effort: ClassVar[float] = 0.25  # benchmarks/speed.md
     paper_iterations: ClassVar[int | None] = 3000
 
@@ -130,7 +130,7 @@ class ZSSR:
 class ZSSRGroundTruth(ZSSR):
     """ZSSR with the true kernel: the upper bound that papers report. At x4 without the step at x2."""
 
-    needs: ClassVar[tuple[str, ...]] = ("kernel",)
+    uses: ClassVar[tuple[str, ...]] = (*ZSSR.uses, "kernel")
 
     def _restore(self, task: Task, scale: int, precision: Precision) -> Course[Restored]:
         if task.kernel is None:

@@ -52,24 +52,16 @@ COLUMNS = (
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True)
 @click.option("--at", default="250,500,750,1000", show_default=True, help="Iterations to look at; the last ends it.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("benchmarks/parity"), show_default=True)
-def main(
-    reference: Path,
-    method: str,
-    image: str,
-    seed: int,
-    settings: tuple[str, ...],
-    precision: Precision,
-    at: str,
-    out: Path,
-) -> None:
+def main(reference: Path, method: str, image: str, seed: int, precision: Precision, **options: Any) -> None:  # noqa: ANN401
     """Train METHOD on one image and append what it gives along the way."""
     torch.set_num_threads(1)
-    stops = [int(stop) for stop in at.split(",")]
+    stops = [int(stop) for stop in options["at"].split(",")]
+    out: Path = options["out"]
     hr = read_image(reference / "hr" / f"{image.split('-')[0]}.png")
     lr = read_image(reference / "lr" / f"{image}.png")
     kernel_file = reference / "aniso_kernel.npy"
     truth = np.load(kernel_file) if image.endswith("aniso") else None
-    values = {"quirks": "all"} | dict(setting.split("=", 1) for setting in settings)
+    values = {"quirks": "all"} | dict(setting.split("=", 1) for setting in options["settings"])
     shown = ",".join(f"{name}={value}" for name, value in values.items())
     configuration = configured(method_class(method), method, values | {"iterations": str(stops[-1])})
     task = Task(torch.from_numpy(lr).permute(2, 0, 1)[None].float() / 255, seed=seed)

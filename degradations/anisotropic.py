@@ -24,6 +24,7 @@ class Anisotropic:
         ValueError: for negative iterations, a kappa that is not positive, a step outside (0, 0.25], an unknown phase.
     """
 
+    version: ClassVar[int] = 1
     summary: ClassVar[str] = "Perona-Malik diffusion per channel, then every s-th pixel"
     scales: ClassVar[tuple[int, ...]] = SCALES
 

@@ -14,6 +14,7 @@ from degradations.resample import bicubic_kernel, imresize, quantise
 class Bicubic:
     """Antialiased Keys cubic (a = -0.5) on the half-pixel grid, symmetric border: MATLAB's `imresize`. Linear."""
 
+    version: ClassVar[int] = 1
     summary: ClassVar[str] = "MATLAB-compatible bicubic: antialiased, aligned"
     scales: ClassVar[tuple[int, ...]] = SCALES
 

@@ -25,6 +25,7 @@ class Bilateral:
         ValueError: for an even or non-positive `d`, a sigma that is not positive, an unknown phase.
     """
 
+    version: ClassVar[int] = 1
     summary: ClassVar[str] = "bilateral filter, then every s-th pixel"
     scales: ClassVar[tuple[int, ...]] = SCALES
 

@@ -33,8 +33,10 @@ class Degradation(Protocol):
     Attributes:
         summary: what it does to the image, in one line.
         scales: the scales it can be called with.
+        version: raised when equal parameters no longer give equal bytes; LR images of older ones are made anew.
     """
 
+    version: ClassVar[int]
     summary: ClassVar[str]
     scales: ClassVar[tuple[int, ...]]
 

@@ -33,6 +33,7 @@ class Gaussian:
             [0, 1].
     """
 
+    version: ClassVar[int] = 1
     summary: ClassVar[str] = "noisy anisotropic Gaussian, new for each image, aligned"
     scales: ClassVar[tuple[int, ...]] = SCALES
 

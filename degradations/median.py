@@ -25,6 +25,7 @@ class Median:
         ValueError: for a size that OpenCV's 8-bit median cannot do, an unknown phase.
     """
 
+    version: ClassVar[int] = 1
     summary: ClassVar[str] = "median filter per channel, then every s-th pixel"
     scales: ClassVar[tuple[int, ...]] = SCALES
 

@@ -25,6 +25,7 @@ class RandomKernel:
         ValueError: for an even or non-positive size, an unknown phase.
     """
 
+    version: ClassVar[int] = 1
     summary: ClassVar[str] = "random kernel, new for each image, then every s-th pixel"
     scales: ClassVar[tuple[int, ...]] = SCALES
 

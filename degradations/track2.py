@@ -27,6 +27,7 @@ class Track2:
         folder: holds X2/, X4/ (and X3/, if wanted), as `DIV2K_valid_LR_unknown` does: `X2/0801x2.png`.
     """
 
+    version: ClassVar[int] = 1
     summary: ClassVar[str] = "official DIV2K Track 2 (unknown) files, imported"
     scales: ClassVar[tuple[int, ...]] = SCALES
 

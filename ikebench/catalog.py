@@ -1,7 +1,7 @@
 """What there is: kinds of degradation and methods, by name, as "module:Class" strings that are imported when needed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, get_type_hints
@@ -38,6 +38,8 @@ TRAINABLE = {"edsr-baseline": "baselines.supervised_training:EDSRBaselineRecipe"
 """Networks that `ikebench train` can train: name -> how, a frozen dataclass with that one's fields and methods."""
 METHOD_ENTRY_POINTS = "ikebench.methods"
 
+USABLE = ("seed", "precision", "weights", "kernel", "tile")  # baselines.contract.Method
+UNSAID = ("seed", "precision", "tile")  # what a method uses that does not say
 METHOD_ATTRIBUTES = ("version", "scales", "source", "supervision", "paper_iterations")  # baselines.contract.Method
 
 Overrides = Mapping[str, Mapping[str, str]]  # name -> field -> value as typed
@@ -73,6 +75,9 @@ def method_class(name: str) -> Any:  # noqa: ANN401 (a class that follows baseli
     if missing or not is_dataclass(cls):
         lacking = f"lacks {', '.join(missing)}" if missing else "is not a dataclass"
         raise UserError(f"method {name} {lacking}: see baselines/contract.py")
+    for used in uses(cls):
+        if used not in USABLE:
+            raise unknown(f"thing that method {name} uses", used, USABLE)
     return cls
 
 
@@ -85,9 +90,14 @@ def recipe_class(name: str) -> Any:  # noqa: ANN401 (a class as `baselines.super
     return _load("network", name, TRAINABLE)
 
 
-def needs(method: Any) -> tuple[str, ...]:  # noqa: ANN401 (a method or its class)
-    """Give what a method needs beside the LR image: "weights", "kernel"."""
-    return tuple(getattr(method, "needs", ()))
+def uses(method: Any) -> frozenset[str]:  # noqa: ANN401 (a method or its class)
+    """Give what decides a method's images beside the LR image, the scale and its hyperparameters: some of `USABLE`."""
+    return frozenset(getattr(method, "uses", UNSAID))
+
+
+def parameters(cls: Any) -> list[Field[Any]]:  # noqa: ANN401 (a method, a degradation or a recipe)
+    """Give the fields of a frozen dataclass that a user may set: those with a default."""
+    return [field for field in fields(cls) if field.default is not MISSING]
 
 
 def check_names(what: str, names: Sequence[str], known: Mapping[str, Any]) -> None:
@@ -118,16 +128,20 @@ def configured(cls: type, name: str, values: Mapping[str, str]) -> Any:  # noqa:
         UserError: for an unknown field (with a near match) or a value that does not fit it.
     """
     hints = get_type_hints(cls)
-    known = [field.name for field in fields(cls)]
-    changes = {}
-    for field, text in values.items():
-        if field not in known:
-            raise unknown(f"parameter of {name}", field, known)
-        changes[field] = parse_value(f"{name}.{field}", text, hints[field])
+    check_parameters(cls, name, values)
+    changes = {field: parse_value(f"{name}.{field}", text, hints[field]) for field, text in values.items()}
     try:
         return replace(cls(), **changes)
     except ValueError as error:
         raise UserError(str(error)) from error
+
+
+def check_parameters(cls: type, name: str, values: Mapping[str, str]) -> None:
+    """Refuse the first unknown field, with a near match."""
+    known = [field.name for field in parameters(cls)]
+    for field in values:
+        if field not in known:
+            raise unknown(f"parameter of {name}", field, known)
 
 
 def _names(text: str) -> list[str]:

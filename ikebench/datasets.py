@@ -15,11 +15,12 @@ from PIL import Image
 from degradations.contract import PRESET, Degradation
 from degradations.resample import cut_to_multiple
 from degradations.track2 import Track2
-from ikebench.catalog import Overrides, configured, kind_class
+from ikebench.catalog import Overrides, check_parameters, configured, kind_class
 from ikebench.engines import Finished, Lost, run_local
 from ikebench.errors import UserError
 from ikebench.hr_sources import DIV2K_TRACK2, HRSource
 from ikebench.image_files import natural_order, png_bytes, read_image, sha256_file, write_atomic
+from ikebench.kernel_files import is_intact, write_kernel
 from ikebench.seeds import lr_rng
 from ikebench.store import (
     CASE_COLUMNS,
@@ -145,7 +146,8 @@ class Degrader:
         columns = _write_lr(self.workspace, target, png_bytes(degraded.lr))
         if degraded.kernel is not None:
             columns["kernel_path"] = true_kernel_path(row["set"], row["kind"], row["scale"], row["image"])
-            write_atomic(self.workspace.root / columns["kernel_path"], _npy_bytes(degraded.kernel))
+            path = self.workspace.root / columns["kernel_path"]
+            columns["kernel_sha256"] = write_kernel(path, degraded.kernel)
         return columns
 
 
@@ -163,6 +165,7 @@ def build_recipe(
     degradations = {}
     for kind in kinds:
         if kind == "track2":
+            check_parameters(Track2, kind, overrides.get(kind, {}))
             degradations[kind] = _track2(track2)
         else:
             degradations[kind] = configured(kind_class(kind), kind, overrides.get(kind, {}))
@@ -278,23 +281,25 @@ def _same_pixels(path: Path, image: np.ndarray) -> bool:
 
 
 def _making(degradation: Degradation | Track2) -> Row:
-    """Name what decides the LR image besides HR and seed: the preset and every parameter."""
+    """Name what decides the LR image besides HR and seed: the preset, the degradation's version, every parameter."""
     if isinstance(degradation, Track2):
         official = Path(degradation.folder).resolve().name == DIV2K_TRACK2
-        return {"preset": "track2-official" if official else "track2-given", "parameters": "{}"}
+        preset = "track2-official" if official else "track2-given"
+        return {"preset": preset, "version": degradation.version, "parameters": "{}"}
     preset = PRESET if degradation == type(degradation)() else f"{PRESET}, changed"
     parameters = asdict(degradation)  # type: ignore[call-overload]
-    return {"preset": preset, "parameters": json.dumps(parameters, sort_keys=True)}
+    return {"preset": preset, "version": degradation.version, "parameters": json.dumps(parameters, sort_keys=True)}
 
 
 def _is_current(workspace: Workspace, old: Row, new: Row) -> bool:
     """Whether the LR image that is there is the one that would be made; imported files are always compared anew."""
-    decisive = ("preset", "parameters", "seed", "hr_sha256")
-    if any(old[name] != new[name] for name in decisive) or old["kind"] == "track2":
+    decisive = ("preset", "version", "parameters", "seed", "hr_sha256")  # .get: an older table may lack some
+    if any(old.get(name) != new[name] for name in decisive) or old["kind"] == "track2":
         return False
     path = workspace.root / old["lr_path"]
-    kernel_there = old["kernel_path"] is None or (workspace.root / old["kernel_path"]).exists()
-    return path.exists() and kernel_there and sha256_file(path) == old["lr_sha256"]
+    if old["kernel_path"] and not is_intact(workspace.root / old["kernel_path"], old.get("kernel_sha256")):
+        return False
+    return is_intact(path, old["lr_sha256"])
 
 
 def _write_lr(workspace: Workspace, target: str, data: bytes, *, write: bool = True) -> Row:
@@ -304,12 +309,6 @@ def _write_lr(workspace: Workspace, target: str, data: bytes, *, write: bool = T
     with Image.open(io.BytesIO(data)) as picture:
         width, height = picture.size
     return {"lr_path": target, "lr_sha256": sha256(data).hexdigest(), "height": height, "width": width}
-
-
-def _npy_bytes(array: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array)
-    return buffer.getvalue()
 
 
 def _case(row: Row) -> tuple[Any, ...]:

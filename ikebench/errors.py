@@ -19,5 +19,5 @@ def unknown(what: str, name: str, known: Iterable[str]) -> UserError:
     """Build the error for a misspelt `name` of `what`: names the nearest known one, else all of them."""
     known = sorted(known)
     near = get_close_matches(name, known, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
+    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known) or 'none'}"
     return UserError(f"unknown {what} '{name}': {hint}")

@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 from zipfile import BadZipFile, ZipFile
 
 from baselines.weights import known_files, read_weights
-from ikebench.catalog import method_class, needs
+from ikebench.catalog import method_class, uses
 from ikebench.errors import UserError
 from ikebench.image_files import PARTIAL_SUFFIX, sha256_file
 from ikebench.progress import Progress
@@ -98,7 +98,7 @@ def fetch_weights(name: str, scales: Sequence[int] | None, folder: Path, say: Ca
         UserError: if a scale's cannot be had; those of the scales before it stay.
     """
     method = method_class(name)()
-    if "weights" not in needs(method):
+    if "weights" not in uses(method):
         raise UserError(f"{name} has no use for weights: nothing to fetch")
     for scale in scales or method.scales:
         path = in_folder(name, scale, folder)

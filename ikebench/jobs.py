@@ -2,19 +2,23 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ikebench.catalog import configured, method_class, needs
+from ikebench.catalog import configured, method_class, uses
 from ikebench.errors import UserError
 from ikebench.seeds import derive_seed
 from ikebench.store import Row, sr_path, to_rows
 
+if TYPE_CHECKING:
+    from baselines.contract import Precision
+
 TYPICAL_CROP = 128  # LR px a side, of the zero-shot methods; only the time left depends on it
+SMALLEST_TILE = 32  # px
 MAX_SEED = 2**63  # torch's generators take signed 64-bit seeds
 
 
@@ -26,7 +30,7 @@ class MethodChoice:
         label: its name in tables and paths: the method's own, or that of `--as`.
         name: of the method in the catalog.
         method: the configured frozen dataclass (see `baselines.contract.Method`).
-        settings: the fields that differ from the defaults.
+        settings: the fields that decide its images (`hyperparameters`) and differ from the defaults.
     """
 
     label: str
@@ -54,6 +58,7 @@ class Job:
         case: set, image, kind, scale, method (the label), seed, iterations.
         choice: the method.
         seed: of the method's randomness, derived from the case.
+        precision: of the method's networks; fp32 where it has none.
         key: hash of everything that decides the SR image.
         cost: `cost` times the method's effort; for the order and the time left.
         data: the row of `data.parquet`.
@@ -63,6 +68,7 @@ class Job:
     case: Row
     choice: MethodChoice
     seed: int
+    precision: "Precision"
     key: str
     cost: float
     data: Row
@@ -73,15 +79,25 @@ class Job:
         """Where the SR image goes, relative to the workspace."""
         return sr_path(self.case)
 
-    def row(self, precision: str) -> Row:
+    @property
+    def keys(self) -> list[str]:
+        """Give the keys of results that make this job done: its own, and those of smaller tiles.
+
+        With those, because a machine that lacked the memory would else do the same again and again.
+        """
+        smaller = in_smaller_tiles(self) if "tile" in uses(self.choice.method) else None
+        return [self.key, *(smaller.keys if smaller else [])]
+
+    def row(self) -> Row:
         """Give the columns of `runs.parquet` that are known before the job runs."""
         return self.case | {
             "key": self.key,
-            "precision": precision,
+            "precision": self.precision,
             "settings": json.dumps(dict(self.choice.settings), sort_keys=True),
             "paper_iterations": self.choice.method.paper_iterations,
             "lr_sha256": self.data["lr_sha256"],
             "weights_sha256": self.weights and self.weights.sha256,
+            "upper_bound": "kernel" in uses(self.choice.method),
         }
 
 
@@ -94,7 +110,7 @@ class Selection:
     dataset: str | None = None
     limit: int | None = None
     seed: int = 0
-    precision: str = "fp32"
+    precision: "Precision" = "fp32"
 
 
 def choose_methods(
@@ -125,10 +141,19 @@ def choose_methods(
                 raise UserError(f"--iterations and --set {name}.iterations: give one of them")
             values["iterations"] = str(iterations)
         method = configured(cls, name, values)
-        default = asdict(cls())
-        changed = {field: value for field, value in asdict(method).items() if value != default[field]}
-        choices.append(MethodChoice(label or name, name, method, changed))
+        choices.append(MethodChoice(label or name, name, method, changed_settings(method)))
     return choices
+
+
+def hyperparameters(method: Any) -> dict[str, Any]:  # noqa: ANN401 (a configured method)
+    """Give the fields of a method that decide its images: all but tiles that change nothing."""
+    return {name: value for name, value in asdict(method).items() if name != "tile" or "tile" in uses(method)}
+
+
+def changed_settings(method: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Give the hyperparameters that differ from the defaults."""
+    default = hyperparameters(type(method)())
+    return {name: value for name, value in hyperparameters(method).items() if value != default[name]}
 
 
 def plan(
@@ -157,12 +182,12 @@ def _possible(rows: pd.DataFrame, choice: MethodChoice, weights: Weights) -> tup
     possible = rows[rows["scale"].isin(choice.method.scales)]
     scales = sorted(set(rows["scale"]) - set(possible["scale"]))
     left_out = [f"{choice.label} does not do x{scale}: left out" for scale in scales]
-    if "kernel" in needs(choice.method):
+    if "kernel" in uses(choice.method):
         unknown = possible["kernel_path"].isna()
         for kind in dict.fromkeys(possible["kind"][unknown]):
             left_out.append(f"{choice.label} needs the true kernel, which {kind} does not have: left out")
         possible = possible[~unknown]
-    if "weights" in needs(choice.method):
+    if "weights" in uses(choice.method):
         possible = possible[[(choice.name, scale) in weights for scale in possible["scale"]]]
     return possible, left_out
 
@@ -198,28 +223,49 @@ def cost(iterations: int | None, scale: int, height: int, width: int) -> float:
     return max(iterations, 1) * scale**2 * min(height * width, TYPICAL_CROP**2)
 
 
+def in_smaller_tiles(job: Job) -> Job | None:
+    """Give the job with the method's tiles halved, where it has such and they are not too small already."""
+    choice = job.choice
+    tile = getattr(choice.method, "tile", None)
+    if not isinstance(tile, int) or tile // 2 < SMALLEST_TILE:
+        return None
+    method = replace(choice.method, tile=tile // 2)
+    smaller = replace(job, choice=replace(choice, method=method, settings=changed_settings(method)))
+    return replace(smaller, key=_key(smaller))
+
+
 def _job(choice: MethodChoice, row: Row, selection: Selection, weights: WeightsFile | None) -> Job:
-    iterations = getattr(choice.method, "iterations", None)
+    iterations, used = getattr(choice.method, "iterations", None), uses(choice.method)
     case = {name: row[name] for name in ("set", "image", "kind", "scale")}
-    case |= {"method": choice.label, "seed": selection.seed, "iterations": iterations}
+    base = selection.seed if "seed" in used else 0
+    case |= {"method": choice.label, "seed": base, "iterations": iterations}
     # Of the case, not of the method's name: rivals and variants start from equal random numbers. Tagged: they must be
     # others than those that made the LR image.
-    seed = derive_seed("training", selection.seed, row["image"], row["kind"], row["scale"]) % MAX_SEED
-    decisive = {
-        "method": choice.name,
-        "version": choice.method.version,
-        "hyperparameters": asdict(choice.method),
-        "seed": seed,
-        "scale": row["scale"],
-        "lr_sha256": row["lr_sha256"],
-        "precision": selection.precision,
+    seed = derive_seed("training", base, row["image"], row["kind"], row["scale"]) % MAX_SEED
+    work = getattr(choice.method, "effort", 1.0) * cost(iterations, row["scale"], row["height"], row["width"])
+    precision = selection.precision if "precision" in used else "fp32"
+    job = Job(case, choice, seed, precision, "", work, row, weights)
+    return replace(job, key=_key(job))
+
+
+def _key(job: Job) -> str:
+    """Hash everything that decides the job's SR image, and nothing else."""
+    method = job.choice.method
+    inputs = {
+        "seed": job.seed,
+        "precision": job.precision,
+        "weights": job.weights and job.weights.sha256,
+        "kernel": job.data["kernel_sha256"],
     }
-    if weights is not None:
-        decisive["weights_sha256"] = weights.sha256
-    key = sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
-    effort = getattr(choice.method, "effort", 1.0)
-    work = effort * cost(iterations, row["scale"], row["height"], row["width"])
-    return Job(case, choice, seed, key, work, row, weights)
+    decisive = {
+        "method": job.choice.name,
+        "version": method.version,
+        "hyperparameters": hyperparameters(method),
+        "scale": job.case["scale"],
+        "lr_sha256": job.data["lr_sha256"],
+        "inputs": {name: value for name, value in inputs.items() if name in uses(method)},
+    }
+    return sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 
 def _check_label(label: str, names: Sequence[str]) -> None:

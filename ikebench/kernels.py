@@ -23,13 +23,31 @@ def kernel_psnr(kernel: Kernel, truth: Kernel) -> float:
 
 
 def aligned(kernel: Kernel, truth: Kernel) -> tuple[Kernel, Kernel]:
-    """Bring two kernels (n, n), (m, m) to one odd size and sum 1, both centres of mass on its middle (linear shift)."""
-    side = 2 * max(len(kernel), len(truth)) + 1  # room for any shift
-    return _centred(kernel, side), _centred(truth, side)
+    """Bring two kernels (n, n), (m, m) to sum 1 and one odd size, both centres of mass on its middle (linear shift).
+
+    The size is that of the larger of the two after centring, zero padding apart: it changes nothing.
+    """
+    a, b = (_trimmed(values / values.sum()) for values in (kernel, truth))
+    reach = max(_reach(a), _reach(b))
+    return _centred(a, reach), _centred(b, reach)
 
 
-def _centred(kernel: Kernel, side: int) -> Kernel:
-    before = [(side - length) // 2 for length in kernel.shape]
-    padding = [(first, side - length - first) for first, length in zip(before, kernel.shape, strict=True)]
-    padded = np.pad(kernel / kernel.sum(), padding)
-    return ndimage.shift(padded, side // 2 - np.array(ndimage.center_of_mass(padded)), order=1)
+def _trimmed(kernel: Kernel) -> Kernel:
+    """Cut off rows and columns of zeros at the border."""
+    rows, columns = (np.flatnonzero(kernel.any(axis=axis)) for axis in (1, 0))
+    return kernel[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _reach(kernel: Kernel) -> int:
+    """Give the px, rounded up, from the centre of mass to the farthest edge."""
+    centre = np.array(ndimage.center_of_mass(kernel))
+    farthest = np.abs([centre, np.array(kernel.shape) - 1 - centre]).max()
+    return int(np.ceil(farthest - 1e-6))  # rounding must not make an odd kernel wider
+
+
+def _centred(kernel: Kernel, reach: int) -> Kernel:
+    centre = np.array(ndimage.center_of_mass(kernel))
+    first = reach - np.round(centre).astype(int)
+    canvas = np.zeros((2 * reach + 1, 2 * reach + 1))
+    canvas[first[0] : first[0] + kernel.shape[0], first[1] : first[1] + kernel.shape[1]] = kernel
+    return ndimage.shift(canvas, np.round(centre) - centre, order=1)

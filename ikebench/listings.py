@@ -1,9 +1,9 @@
 """What `ikebench list` prints."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 
-from ikebench.catalog import KINDS, kind_class, method_class, method_paths, needs
+from ikebench.catalog import KINDS, kind_class, method_class, method_paths, uses
+from ikebench.catalog import parameters as parameters_of
 from ikebench.errors import UserError, unknown
 
 
@@ -37,7 +37,7 @@ def parameters(name: str) -> list[str]:
     for what, lookup, known in (("method", method_class, method_paths()), ("kind", kind_class, KINDS)):
         if name not in known:
             continue
-        values = [(f"{name}.{field.name}", str(field.default)) for field in fields(lookup(name))]
+        values = [(f"{name}.{field.name}", str(field.default)) for field in parameters_of(lookup(name))]
         lines += [f"{what} {name}" + (":" if values else ": no parameters"), *_columns(values)]
     return lines
 
@@ -51,7 +51,8 @@ def _methods() -> list[str]:
             rows.append((name, "", "", "", str(error)))
             continue
         scales = ", ".join(f"x{scale}" for scale in cls.scales)
-        rows.append((name, scales, cls.supervision, ", ".join(needs(cls)) or "-", cls.source))
+        needed = [name for name in ("weights", "kernel") if name in uses(cls)]
+        rows.append((name, scales, cls.supervision, ", ".join(needed) or "-", cls.source))
     return _columns(rows)
 
 

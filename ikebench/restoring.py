@@ -4,7 +4,7 @@ import io
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
@@ -14,21 +14,22 @@ import numpy as np
 import scipy.io
 import torch
 
-from baselines.contract import Precision, Restored, SomeFailed, Task
+from baselines.contract import Restored, SomeFailed, Task
 from baselines.memory import lacks_memory
 from baselines.weights import read_weights
 from degradations.resample import quantise
 from ikebench import devices
+from ikebench.catalog import uses
 from ikebench.engines import Send
 from ikebench.errors import one_line
 from ikebench.image_files import read_image, sha256_file, write_atomic, write_png
-from ikebench.jobs import Job, WeightsFile
+from ikebench.jobs import Job, WeightsFile, in_smaller_tiles
+from ikebench.kernel_files import read_kernel, write_kernel
 from ikebench.store import RETRY, Row, checkpoint_path, estimated_kernel_path, row_path, write_row
 
 PROGRESS_EVERY = 0.5  # seconds between two messages to the parent
 MOST_IN_FLIGHT = 8  # images on a GPU, however large; a guess until benchmarks/gpu.py has been run on one
 SHARE_OF_FREE = 0.8  # of a GPU's free memory, to be filled: images differ in size
-SMALLEST_TILE = 32  # px
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,6 @@ class Restorer:
     Attributes:
         root: of the workspace.
         devices: torch devices; worker i uses the i-th, in turn.
-        precision: of the training.
         threads: of each worker on a CPU.
         checkpoint_every: iterations between two saved states; None for none.
         in_flight: images at work at once; None for one on a CPU, and as many as its memory holds on a GPU.
@@ -48,7 +48,6 @@ class Restorer:
 
     root: Path
     devices: tuple[str, ...]
-    precision: Precision = "fp32"
     threads: int = 1
     checkpoint_every: int | None = None
     in_flight: int | None = None
@@ -71,7 +70,7 @@ class Restorer:
         torch.set_num_threads(self.threads)
         device = torch.device(self.devices[worker % len(self.devices)])
         devices.select(device)
-        devices.set_arithmetic(device, self.precision)
+        devices.set_arithmetic(device, jobs[0].precision)
         progress = _shares(_throttled(send), len(jobs))
         waiting, ended = dict(enumerate(jobs)), dict[int, Row]()
         while waiting:
@@ -93,7 +92,7 @@ class Restorer:
             for index, job in jobs.items()
         }
         tasks = {index: task for index, task in given.items() if isinstance(task, Task)}
-        found, seconds = _timed(next(iter(jobs.values())), list(tasks.values()), self.precision)
+        found, seconds = _timed(next(iter(jobs.values())), list(tasks.values()))
         outcomes: dict[int, Task | Restored | Exception] = {**given, **dict(zip(tasks, found, strict=True))}
         row = {"device": devices.name_of(device), "in_flight": len(jobs), "seconds": seconds}
         row["peak_mem_mib"] = devices.peak_memory_mib(device)
@@ -125,7 +124,7 @@ class Restorer:
             job = waiting[index]
             if tried > 1:
                 self._room[_like(job)] = tried // 2
-            elif smaller := _in_smaller_tiles(job):
+            elif smaller := in_smaller_tiles(job):
                 waiting[index] = smaller
             else:
                 rows[index] = self._fail(job, error, {"device": devices.name_of(device), "in_flight": 1})
@@ -147,8 +146,9 @@ class Restorer:
             return error
 
     def _true_kernel(self, job: Job) -> np.ndarray | None:
-        path = job.data["kernel_path"]
-        return None if path is None else np.load(self.root / path)
+        if "kernel" not in uses(job.choice.method):
+            return None
+        return read_kernel(self.root, job.data["kernel_path"], job.data["kernel_sha256"], "make-data again")
 
     def _checkpoint(self, job: Job, device: torch.device, shared_by: int) -> "CheckpointFile":
         assert self.checkpoint_every is not None
@@ -161,7 +161,7 @@ class Restorer:
             written = self._write(job, outcome, task.lr.shape)
         except Exception as error:
             return self._fail(job, error, columns)
-        checkpoint, row = task.checkpoint, job.row(self.precision) | columns | written | {"status": "ok"}
+        checkpoint, row = task.checkpoint, job.row() | columns | written | {"status": "ok"}
         row["seconds"] += checkpoint.seconds_before if isinstance(checkpoint, CheckpointFile) else 0
         row["note"] = _note(job, outcome, columns["note"])
         (self.root / checkpoint_path(job.sr_path)).unlink(missing_ok=True)
@@ -170,7 +170,7 @@ class Restorer:
 
     def _fail(self, job: Job, error: Exception, columns: Row) -> Row:
         """Write the row of a job that failed; the others go on."""
-        row = job.row(self.precision) | columns | {"seconds": None, "note": None}
+        row = job.row() | columns | {"seconds": None, "note": None}
         row |= {"status": "failed", "error": _reason(error)}
         if _is_passing(error):
             row |= {RETRY: True}
@@ -189,7 +189,7 @@ class Restorer:
         columns = {"sr_path": job.sr_path, "sr_sha256": sha256_file(path)}
         if restored.kernel is not None:
             columns["kernel_path"] = estimated_kernel_path(job.sr_path, job.case["scale"])
-            _write_kernel(self.root / columns["kernel_path"], restored.kernel)
+            columns["kernel_sha256"] = _write_estimate(self.root / columns["kernel_path"], restored.kernel)
         return columns
 
 
@@ -242,21 +242,21 @@ def _weights(file: WeightsFile) -> dict[str, torch.Tensor]:
     return read_weights(file.path)
 
 
-def _timed(job: Job, tasks: list[Task], precision: Precision) -> tuple[list[Restored | Exception], float]:
+def _timed(job: Job, tasks: list[Task]) -> tuple[list[Restored | Exception], float]:
     """Call the method and time the call alone, synchronised; gives each task's outcome and share of the seconds."""
     if not tasks:
         return [], 0.0
     device = tasks[0].lr.device
     devices.synchronise(device)
     started = time.perf_counter()
-    outcomes = _outcomes(job, tasks, precision)
+    outcomes = _outcomes(job, tasks)
     devices.synchronise(device)
     return outcomes, (time.perf_counter() - started) / len(tasks)
 
 
-def _outcomes(job: Job, tasks: list[Task], precision: Precision) -> list[Restored | Exception]:
+def _outcomes(job: Job, tasks: list[Task]) -> list[Restored | Exception]:
     try:
-        results = job.choice.method(tasks, job.case["scale"], precision)
+        results = job.choice.method(tasks, job.case["scale"], job.precision)
         if not (isinstance(results, list) and [type(result) for result in results] == [Restored] * len(tasks)):
             raise TypeError("the method must return a list with one baselines.contract.Restored for each task")
         return list(results)
@@ -266,7 +266,7 @@ def _outcomes(job: Job, tasks: list[Task], precision: Precision) -> list[Restore
         if len(tasks) == 1 or lacks_memory(error):
             return [error] * len(tasks)
     # A method that does not say which of the images was at fault: one by one.
-    return [outcome for task in tasks for outcome in _outcomes(job, [task], precision)]
+    return [outcome for task in tasks for outcome in _outcomes(job, [task])]
 
 
 def _is_passing(error: Exception) -> bool:
@@ -277,16 +277,6 @@ def _is_passing(error: Exception) -> bool:
 def _like(job: Job) -> tuple[str, int]:
     """Name what jobs that take about equal memory have in common."""
     return job.choice.label, job.case["scale"]
-
-
-def _in_smaller_tiles(job: Job) -> Job | None:
-    """Give the job with the method's tiles halved, where it has such; the settings in its row then say so."""
-    tile = getattr(job.choice.method, "tile", None)
-    if not isinstance(tile, int) or tile // 2 < SMALLEST_TILE:
-        return None
-    choice = job.choice
-    method, settings = replace(choice.method, tile=tile // 2), {**choice.settings, "tile": tile // 2}
-    return replace(job, choice=replace(choice, method=method, settings=settings))
 
 
 def _to_image(sr: torch.Tensor, lr_shape: torch.Size, scale: int) -> np.ndarray:
@@ -300,13 +290,12 @@ def _to_image(sr: torch.Tensor, lr_shape: torch.Size, scale: int) -> np.ndarray:
     return quantise(np.round(levels, 4))
 
 
-def _write_kernel(path: Path, kernel: np.ndarray) -> None:
-    array = io.BytesIO()
-    np.save(array, kernel)
-    write_atomic(path, array.getvalue())
+def _write_estimate(path: Path, kernel: np.ndarray) -> str:
+    """Write an estimated kernel, and once more for MATLAB; gives the SHA-256 of the first file."""
     matlab = io.BytesIO()
     scipy.io.savemat(matlab, {"Kernel": kernel})  # type: ignore[arg-type]  # the stubs miss file objects
     write_atomic(path.with_suffix(".mat"), matlab.getvalue())
+    return write_kernel(path, kernel)
 
 
 def _note(job: Job, restored: Restored, said: Sequence[str]) -> str | None:

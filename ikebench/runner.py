@@ -3,15 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
 from typing import TypeGuard
 
 import pandas as pd
 
 from ikebench.engines import Event, Finished, Lost, Progressed, Work
-from ikebench.image_files import sha256_file
 from ikebench.jobs import Job, cost
+from ikebench.kernel_files import is_intact
 from ikebench.progress import Progress
 from ikebench.restoring import Restorer
 from ikebench.store import CASE_COLUMNS, RETRY, Row, Workspace, read_row, read_table, row_path, to_rows, write_row
@@ -48,7 +47,7 @@ def pending(workspace: Workspace, jobs: Sequence[Job], *, retry_failed: bool = F
     result = Pending()
     for job in jobs:
         row = read_row(workspace.root / row_path(job.sr_path))
-        if row is not None and row["key"] == job.key:
+        if row is not None and row["key"] in job.keys:
             if row["status"] == "failed" and not (retry_failed or row.get(RETRY)):
                 result.failed.append(row)
                 continue
@@ -76,7 +75,7 @@ def execute(workspace: Workspace, jobs: Sequence[Job], restorer: Restorer, engin
             if isinstance(event, Finished):
                 rows = event.result
             else:
-                rows = _rows_of_the_lost(workspace, group, event, restorer.precision)
+                rows = _rows_of_the_lost(workspace, group, event)
             started[event.item] = 0.0
             for job, row in zip(group, rows, strict=True):
                 if row["status"] == "failed":
@@ -154,11 +153,7 @@ def failure_lines(failed: Sequence[Row]) -> list[str]:
     return lines
 
 
-def _is_intact(path: Path, sha256: str) -> bool:
-    return path.exists() and sha256_file(path) == sha256
-
-
-def _rows_of_the_lost(workspace: Workspace, group: Sequence[Job], event: Lost, precision: str) -> list[Row]:
+def _rows_of_the_lost(workspace: Workspace, group: Sequence[Job], event: Lost) -> list[Row]:
     """Write the rows that the dead worker could not; what it had ended well is there."""
     rows: list[Row] = []
     for job in group:
@@ -167,7 +162,7 @@ def _rows_of_the_lost(workspace: Workspace, group: Sequence[Job], event: Lost, p
         if _is_done(row, workspace, job):
             rows.append(row)
         else:
-            rows.append(job.row(precision) | {"status": "failed", "error": event.reason})
+            rows.append(job.row() | {"status": "failed", "error": event.reason})
             if len(group) > 1:  # one of them is at fault, and nobody knows which
                 rows[-1] |= {RETRY: True}
             write_row(path, rows[-1])
@@ -175,9 +170,12 @@ def _rows_of_the_lost(workspace: Workspace, group: Sequence[Job], event: Lost, p
 
 
 def _is_done(row: Row | None, workspace: Workspace, job: Job) -> TypeGuard[Row]:
-    if row is None or row["key"] != job.key or row["status"] != "ok":
+    if row is None or row["key"] not in job.keys or row["status"] != "ok":
         return False
-    return _is_intact(workspace.root / job.sr_path, row["sr_sha256"])
+    kernel_path = row.get("kernel_path")
+    if kernel_path and not is_intact(workspace.root / kernel_path, row.get("kernel_sha256")):
+        return False
+    return is_intact(workspace.root / job.sr_path, row["sr_sha256"])
 
 
 def _outcome(row: Row) -> str:

@@ -14,6 +14,7 @@ from degradations.resample import cut_to_multiple
 from ikebench.catalog import kind_class
 from ikebench.errors import one_line
 from ikebench.image_files import read_image, sha256_file
+from ikebench.kernel_files import read_kernel
 from ikebench.kernels import kernel_psnr
 from ikebench.metrics import METRICS_VERSION, score_pair
 from ikebench.registration import register
@@ -144,10 +145,11 @@ def _measure(workspace: Workspace, run: Row, data: Row) -> dict[str, float]:
 
 def _measure_kernel(workspace: Workspace, run: Row, data: Row) -> dict[str, float]:
     """Compare the estimated kernel with the true one, where there are both."""
-    paths = run["kernel_path"], data["kernel_path"]
-    if None in paths or not (workspace.root / paths[0]).exists():
+    if run["kernel_path"] is None or data["kernel_path"] is None:
         return {}
-    return {"kernel_psnr": kernel_psnr(*(np.load(workspace.root / path) for path in paths))}
+    estimate = read_kernel(workspace.root, run["kernel_path"], run["kernel_sha256"], "run again")
+    truth = read_kernel(workspace.root, data["kernel_path"], data["kernel_sha256"], "make-data again")
+    return {"kernel_psnr": kernel_psnr(estimate, truth)}
 
 
 def _known_scores(workspace: Workspace) -> dict[tuple[Any, ...], Row]:

@@ -15,7 +15,7 @@ import reports
 from baselines.contract import Precision
 from baselines.memory import lacks_memory
 from ikebench import datasets, demo_photos, fetching, jobs, runner, scorer, training, weight_files
-from ikebench.catalog import PAPER_KINDS, Overrides, check_names, method_paths
+from ikebench.catalog import PAPER_KINDS, Overrides, check_names, method_paths, uses
 from ikebench.devices import cpu_has_bf16
 from ikebench.engines import run_local
 from ikebench.errors import UserError
@@ -111,7 +111,8 @@ def run(workspace: Workspace, options: RunOptions) -> int:
     choices = jobs.choose_methods(options.methods, options.overrides, options.iterations, options.label)
     if options.precision == "tf32" and devices == ("cpu",):
         raise UserError("--precision tf32 is arithmetic of NVIDIA's GPUs, and there is none here: use fp32 or bf16")
-    if options.precision == "bf16" and devices == ("cpu",) and not cpu_has_bf16():
+    wanted = options.precision if any("precision" in uses(choice.method) for choice in choices) else "fp32"
+    if wanted == "bf16" and devices == ("cpu",) and not cpu_has_bf16():
         _say("this CPU has no instructions for bfloat16: --precision bf16 may be slower than fp32 here")
     if options.dry_run:
         return _dry_run(workspace, _plan(workspace, choices, options), workers)
@@ -122,7 +123,6 @@ def run(workspace: Workspace, options: RunOptions) -> int:
         restorer = Restorer(
             workspace.root.absolute(),  # processes of other machines start in other folders
             devices,
-            options.precision,
             checkpoint_every=options.checkpoint_every,
             in_flight=options.in_flight or (1 if options.engine == "ray" else None),  # Ray shares the GPUs itself
             gpu_share=min(1.0, len(devices) / workers),

@@ -31,6 +31,7 @@ DATA_SCHEMA = pa.schema(
     CASE
     | {
         "preset": pa.string(),
+        "version": pa.int32(),  # of the degradation
         "parameters": pa.string(),  # JSON
         "seed": pa.uint64(),
         "hr_path": pa.string(),  # null: LR without HR, never scored
@@ -38,6 +39,7 @@ DATA_SCHEMA = pa.schema(
         "lr_path": pa.string(),
         "lr_sha256": pa.string(),
         "kernel_path": pa.string(),  # null: not linear, or not known
+        "kernel_sha256": pa.string(),
         "height": pa.int32(),  # of the LR image
         "width": pa.int32(),
     }
@@ -51,6 +53,7 @@ RUN_SCHEMA = pa.schema(
         "sr_path": pa.string(),
         "sr_sha256": pa.string(),
         "kernel_path": pa.string(),  # null: the method estimates none
+        "kernel_sha256": pa.string(),
         "seconds": pa.float64(),  # of the method alone; with several images in flight, each one's share
         "peak_mem_mib": pa.float64(),  # of all images in flight together
         "in_flight": pa.int32(),  # images at work at once
@@ -61,6 +64,7 @@ RUN_SCHEMA = pa.schema(
         "paper_iterations": pa.int64(),
         "lr_sha256": pa.string(),  # of the LR image that was restored
         "weights_sha256": pa.string(),  # null: the method needs no trained weights
+        "upper_bound": pa.bool_(),  # the method knows the truth: shown, never ranked
     }
 )
 SCORE_SCHEMA = pa.schema(
@@ -88,6 +92,7 @@ SCORE_SCHEMA = pa.schema(
         "hr_sha256": pa.string(),
         "lr_sha256": pa.string(),
         "kernel_psnr": pa.float64(),  # dB, of an estimated kernel where the true one is known
+        "upper_bound": pa.bool_(),
     }
 )
 
@@ -163,7 +168,7 @@ class Workspace:
         """
         if not self.data_table.exists():
             raise UserError(f"no data in {self.root}: run `ikebench make-data` first (same --workspace)")
-        return read_table(self.data_table)
+        return read_table(self.data_table, DATA_SCHEMA)
 
 
 def hr_path(set_name: str, image: str) -> str:

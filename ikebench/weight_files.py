@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from baselines.weights import SUFFIXES, known_file, known_files, read_weights
-from ikebench.catalog import needs
+from ikebench.catalog import uses
 from ikebench.errors import UserError
 from ikebench.image_files import sha256_file
 from ikebench.jobs import MethodChoice, WeightsFile
@@ -36,7 +36,7 @@ def find(choices: Sequence[MethodChoice], scales: Iterable[int], given: Given, f
     _check_names(choices, given)
     found, scales = Found(), sorted(set(scales))
     for choice in choices:
-        if "weights" not in needs(choice.method):
+        if "weights" not in uses(choice.method):
             continue
         given_files = _given(choice, given.get(choice.name, ()))
         for scale in (scale for scale in scales if scale in choice.method.scales):
@@ -85,7 +85,7 @@ def _check_names(choices: Sequence[MethodChoice], given: Given) -> None:
     for name in given:
         if name not in chosen:
             raise UserError(f"--weights {name}=…: {name} is not among --methods {','.join(chosen)}")
-        if "weights" not in needs(chosen[name].method):
+        if "weights" not in uses(chosen[name].method):
             raise UserError(f"--weights {name}=…: {name} has no use for weights")
 
 

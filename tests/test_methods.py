@@ -9,7 +9,7 @@ import torch
 
 from baselines.contract import Restored, Task
 from degradations.resample import bicubic_kernel
-from ikebench.catalog import METHODS, method_class, needs
+from ikebench.catalog import METHODS, method_class, uses
 
 SMALL = {"iterations": 2, "blocks": 2, "width": 8, "groups": 2, "reduction": 4}  # where a method has such a field
 FIXED = {"ike": ("blocks",), "ike-release": ("blocks",)}  # fields of that name with another meaning
@@ -34,9 +34,9 @@ def small(name):
 def task(method, scale, lr, seed=0):
     """A task with everything that the method needs."""
     made = Task(lr, seed=seed)
-    if "kernel" in needs(method):
+    if "kernel" in uses(method):
         made = replace(made, kernel=bicubic_kernel(scale))
-    if "weights" in needs(method):
+    if "weights" in uses(method):
         torch.manual_seed(0)
         made = replace(made, weights=method.build(scale, 1.0).state_dict())
     return made

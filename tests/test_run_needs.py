@@ -163,7 +163,7 @@ from rival_package import Rival, enlarged
 class Needy(Rival):
     """Nearest-neighbour upscaling that wants more than it uses."""
 
-    needs: ClassVar[tuple[str, ...]] = {needs}
+    uses: ClassVar[tuple[str, ...]] = {uses}
 
     def __call__(self, tasks, scale, precision="fp32"):
         [task] = tasks
@@ -176,7 +176,7 @@ class Needy(Rival):
 def needy(rivals, install_method):
     """Install a method of somebody else's package that needs something."""
 
-    return lambda *needs: install_method("needy", NEEDY.format(needs=needs), "Needy")
+    return lambda *uses: install_method("needy", NEEDY.format(uses=uses), "Needy")
 
 
 def test_the_true_kernel_where_there_is_one(ikebench, photos, needy):

@@ -1,12 +1,11 @@
-"""Every training step a second time, as plainly as a reader of the papers would write it: the judge of the fast forms.
+"""Every training step a second time, as plainly as a reader of the papers would write it: judge of the fast forms.
 
-Layer by layer, `loss.backward()`, PyTorch's ordinary Adam, contiguous tensors, nothing composed, drawn or computed ahead
-but the crops and their noise; numbers as the releases have them, written down here once more on purpose.
+Layer by layer, `loss.backward()`, PyTorch's ordinary Adam, contiguous tensors, nothing composed, drawn or computed
+ahead but the crops and their noise; numbers as the releases have them, written down here once more on purpose.
 tests/test_step_for_step.py holds ikebench's steps against these, losses, gradients and weights after every optimiser's
-step; benchmarks/step_seconds.py measures how much faster they are. Two things are left out, because they change nothing:
-biases before a batch norm, which cancels them, and gradients of networks that are not stepped. And one is ours: a dense
-block of IKE pads its input once (`networks.dense`), where the release pads before each of its five layers, which differs
-in a frame of 5 px a block.
+step; benchmarks/step_seconds.py measures how much faster they are. One thing is left out, because it changes nothing:
+biases before a batch norm, which cancels them. And one is ours: a dense block of IKE pads its input once
+(`networks.dense`), where the release pads before each of its five layers, which differs in a frame of 5 px a block.
 """
 
 from collections.abc import Sequence

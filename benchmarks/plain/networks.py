@@ -51,7 +51,7 @@ class Judge:
 
 
 def downscale(weights: Sequence[Tensor], images: Tensor, strided: int) -> Tensor:
-    """The deep linear generator: bias-free convs 7, 5, 3, 1, 1, 1 on every channel apart, one of them with stride 2."""
+    """Run the deep linear generator: bias-free convs 7, 5, 3, 1, 1, 1 on every channel, one of them with stride 2."""
     x = images.flatten(0, 1)[:, None]  # (3 n, 1, h, w)
     for index, weight in enumerate(weights):
         x = F.conv2d(x, weight, stride=2 if index == strided else 1)
@@ -59,7 +59,7 @@ def downscale(weights: Sequence[Tensor], images: Tensor, strided: int) -> Tensor
 
 
 def kernel_of(weights: Sequence[Tensor]) -> Tensor:
-    """What the generator makes of an impulse, flipped to the image's orientation: (13, 13)."""
+    """Give what the generator makes of an impulse, flipped to the image's orientation: (13, 13)."""
     x = weights[0].new_zeros(1, 1, 25, 25)
     x[..., 12, 12] = 1
     for weight in weights:
@@ -75,7 +75,7 @@ def conv_stack(weights: Sequence[Tensor], biases: Sequence[Tensor | None], x: Te
 
 
 def dense(weights: Sequence[Tensor], biases: Sequence[Tensor], x: Tensor) -> Tensor:
-    """A dense block without activations: each layer sees the input and all layers before it. Padded once."""
+    """Run a dense block without activations: each layer sees the input and all layers before it. Padded once."""
     x = F.pad(x, [len(weights)] * 4)
     for weight, bias in list(zip(weights, biases, strict=True))[:-1]:
         x = torch.cat([x[..., 1:-1, 1:-1], F.conv2d(x, weight, bias)], dim=1)

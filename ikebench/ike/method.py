@@ -52,6 +52,7 @@ class IKE:
     source: ClassVar[str] = "Chang, Chiu, Huang 2022: Find the way back"
     supervision: ClassVar[str] = "zero-shot"
     paper_iterations: ClassVar[int | None] = PAPER_ITERATIONS
+    uses: ClassVar[tuple[str, ...]] = ("seed", "precision")
 
     iterations: int = PAPER_ITERATIONS
     blocks: int = 4  # paper: K

@@ -1,0 +1,35 @@
+"""Kernels on disk: true ones of degradations, and those that methods estimated. float64, (n, n), `.npy`."""
+
+import io
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ikebench.image_files import sha256_file, write_atomic
+
+
+def write_kernel(path: Path, kernel: NDArray[np.float64]) -> str:
+    """Write a kernel whole or not at all; gives the SHA-256 of the file."""
+    buffer = io.BytesIO()
+    np.save(buffer, kernel)
+    data = buffer.getvalue()
+    write_atomic(path, data)
+    return sha256(data).hexdigest()
+
+
+def read_kernel(root: Path, path: str, expected_sha256: str | None, remedy: str) -> NDArray[np.float64]:
+    """Read a kernel at a path relative to a workspace.
+
+    Raises:
+        OSError: if the file is not there as it was written; says what to do, the `remedy`.
+    """
+    if not is_intact(root / path, expected_sha256):
+        raise OSError(f"{path} is not as it was written: {remedy}")
+    return np.load(root / path)
+
+
+def is_intact(path: Path, expected_sha256: str | None) -> bool:
+    """Say whether a file is there as it was written."""
+    return path.exists() and sha256_file(path) == expected_sha256
