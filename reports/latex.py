@@ -9,7 +9,7 @@ from reports.tables import Block, Cell, Row, Table
 PREAMBLE = "% Needs in the preamble:\n%   \\usepackage{booktabs}\n%   \\usepackage{xcolor}\n"
 LEGEND = (
     "\\textcolor{red}{Red}: best, \\textcolor{blue}{blue}: second best of the measured numbers; "
-    "\\textcolor{gray}{gray}: published."
+    "\\textcolor{gray}{gray}: published, or an upper bound."
 )
 SPECIALS = {
     "\\": r"\textbackslash{}",
@@ -32,16 +32,17 @@ def escape(text: str) -> str:
     return "".join(SPECIALS.get(character, character) for character in " ".join(text.split()))
 
 
-def _cell(cell: Cell, published: bool) -> str:
-    colour = "gray" if published else COLOURS.get(cell.rank)
+def _cell(cell: Cell, gray: bool) -> str:
+    colour = "gray" if gray else COLOURS.get(cell.rank)
     text = escape(cell.text)
     return f"\\textcolor{{{colour}}}{{{text}}}" if colour else text
 
 
 def _row(row: Row) -> str:
-    name = "\\quad\\textcolor{gray}{published}" if row.published else escape(row.name)
-    cells = [_cell(cell, row.published) for cell in row.cells]
-    return " & ".join([name, *cells, escape(row.n_scored), escape(row.n_failed)]) + r" \\"
+    gray = row.published or row.upper_bound
+    name = f"\\textcolor{{gray}}{{{escape(row.name)}}}" if gray else escape(row.name)
+    cells = [_cell(cell, gray) for cell in row.cells]
+    return " & ".join(["\\quad" * row.published + name, *cells, escape(row.n_scored), escape(row.n_failed)]) + r" \\"
 
 
 def _span_line(labels: list[str], width: int) -> list[str]:

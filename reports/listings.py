@@ -7,12 +7,15 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from reports.naming import kind_order, method_name, method_order
+from reports.comparison import CELL
+from reports.footnotes import PARTIAL
+from reports.naming import cell_name, kind_order, method_name, method_order
 from reports.statistics import paired_differences
-from reports.summary import CELL, failures, notes, summarise
-from reports.tables import DASH, PARTIAL, cell_name
+from reports.summary import failures, notes, summarise
+from reports.tables import DASH
 
 
 @dataclass(frozen=True)
@@ -84,14 +87,18 @@ def alignment_listing(scores: pd.DataFrame) -> Listing:
     measures = ["shift_y", "shift_x", "psnr_registered"]
     rows: tuple[tuple[str, ...], ...] = ()
     if set(measures) <= set(scores):
-        means = scores.groupby([*CELL, "method"], observed=True)[measures].mean().astype(float).reset_index()
+        values = scores[measures].astype(float)
+        perfect = np.isposinf(values["psnr_registered"])
+        values["psnr_registered"] = values["psnr_registered"].mask(perfect)
+        grouped = values.assign(perfect=perfect).groupby([scores[name] for name in (*CELL, "method")], observed=True)
+        means = grouped[measures].mean().assign(perfect=grouped["perfect"].sum()).reset_index()
         rows = tuple(
             (
                 str(row["set"]),
                 cell_name(row["kind"], row["scale"]),
                 method_name(row["method"]),
                 *(DASH if math.isnan(row[name]) else f"{row[name]:+.2f}" for name in measures[:2]),
-                DASH if math.isnan(row["psnr_registered"]) else f"{row['psnr_registered']:.3f}",
+                _registered_text(row["psnr_registered"], row["perfect"]),
             )
             for row in _in_order(means)
         )
@@ -101,6 +108,13 @@ def alignment_listing(scores: pd.DataFrame) -> Listing:
     )
     header = ("Set", "Cell", "Method", "Shift y", "Shift x", "Registered PSNR")
     return Listing("Alignment", header, "lllrrr", rows, about if rows else "The scores carry no shifts.")
+
+
+def _registered_text(psnr: float, perfect: int) -> str:
+    """Print a mean of finite values, and how many infinite ones it leaves out; ∞ where there are no others."""
+    if math.isnan(psnr):
+        return "∞" if perfect else DASH
+    return f"{psnr:.3f} ({perfect} infinite left out)" if perfect else f"{psnr:.3f}"
 
 
 def kernel_listing(scores: pd.DataFrame) -> Listing:

@@ -43,3 +43,8 @@ def method_order(method: str) -> tuple[int, str]:
 def kind_order(kind: str) -> tuple[int, str]:
     """Return a sort key: the paper's order, then all others by name."""
     return (list(KINDS).index(kind) if kind in KINDS else len(KINDS), kind)
+
+
+def cell_name(kind: str, scale: int) -> str:
+    """Name a kind at a scale, e.g. `Median ×2`."""
+    return f"{kind_name(kind)} ×{scale}"

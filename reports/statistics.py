@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from reports.comparison import CELL
 from reports.naming import method_order
-from reports.summary import CELL, image_scores
+from reports.summary import image_scores
 
 MIN_PAIRS_FOR_INTERVAL = 5  # below it resampling says nothing about the spread between images
 MIN_PAIRS_FOR_TEST = 6  # below it the two-sided signed-rank test cannot reach p < 0.05

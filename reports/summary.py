@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from reports.comparison import CELL, compare_cells
+
 PROTOCOLS: dict[str, str] = {  # name -> channels and shaved border, in words
     "ike": "RGB, no border shaved",
     "dualsr": "luma (Y of BT.601), a border of s pixels shaved at scale s",
     "ntire17": "RGB, a border of 6 + s pixels shaved at scale s",
 }
-CELL = ["set", "kind", "scale"]
 RUN_COLUMNS = [*CELL, "method", "image", "seed", "iterations", "paper_iterations", "status", "error", "note"]
 
 
@@ -21,7 +22,7 @@ def check_protocol(protocol: str) -> None:
 
 
 def protocol_runs(scores: pd.DataFrame, protocol: str) -> pd.DataFrame:
-    """Take the runs under one protocol: the columns RUN_COLUMNS, psnr, ssim (NaN where not scored) and scored (bool).
+    """Take the runs under one protocol: RUN_COLUMNS, upper_bound, psnr, ssim (NaN where not scored), scored (bool).
 
     A run is scored when its status is `ok` and both numbers are there; every other run counts as failed.
 
@@ -35,6 +36,8 @@ def protocol_runs(scores: pd.DataFrame, protocol: str) -> pd.DataFrame:
     if missing:
         raise ValueError(f"the scores lack the columns {', '.join(missing)}")
     runs = scores[RUN_COLUMNS].reset_index(drop=True)
+    bound = scores["upper_bound"] if "upper_bound" in scores else pd.Series(False, scores.index)
+    runs["upper_bound"] = bound.fillna(False).astype(bool).to_numpy()
     values = scores[[psnr, ssim]].reset_index(drop=True).astype(float)
     scored = runs["status"].eq("ok").astype(bool) & values.notna().all(axis=1)
     for name in ("iterations", "paper_iterations"):
@@ -46,7 +49,7 @@ def image_scores(scores: pd.DataFrame, protocol: str = "ike") -> pd.DataFrame:
     """Average over the scored seeds: one row per set, kind, scale, method and image.
 
     Columns psnr and ssim (NaN where no seed is scored, inf where a seed matches perfectly), scored (some seed has
-    a score) and failed (some seed has none; both are true where only some seeds failed).
+    a score), failed (some seed has none; both are true where only some seeds failed) and upper_bound.
     """
     runs = protocol_runs(scores, protocol)
     perfect = np.isposinf(runs["psnr"])
@@ -59,6 +62,7 @@ def image_scores(scores: pd.DataFrame, protocol: str = "ike") -> pd.DataFrame:
             scored=("scored", "any"),
             failed=("failed", "any"),
             perfect=("perfect", "any"),
+            upper_bound=("upper_bound", "any"),
         )
         .reset_index()
     )
@@ -66,45 +70,42 @@ def image_scores(scores: pd.DataFrame, protocol: str = "ike") -> pd.DataFrame:
     return images
 
 
-def _on_same_images(images: pd.DataFrame) -> pd.Series:
-    """Tell for each set, kind, scale whether all methods that have a score were scored on the same images."""
-    scored = images[images["scored"]]
-    image_sets = scored.groupby([*CELL, "method"], observed=True)["image"].agg(frozenset)
-    return image_sets.groupby(CELL).nunique().le(1).rename("same_images")
-
-
 def summarise(scores: pd.DataFrame, protocol: str = "ike") -> pd.DataFrame:
     """Summarise over images: one row per set, kind, scale and method.
 
-    Columns: set, kind, scale, method, protocol; psnr (dB) and ssim, the means over images (seeds of an image are
-    averaged first); n_images, n_scored and n_failed (images with some run that failed or has no score); n_perfect
-    (scored images with infinite PSNR: left out of the mean PSNR, which is inf only where all are perfect);
-    same_images (were all methods of the cell scored on the same images); iterations and iterations_max (fewest and
-    most), paper_iterations (what the paper trains), partial (iterations < paper_iterations).
+    Columns: set, kind, scale, method, protocol; psnr (dB) and ssim, the means over the n_mean images that
+    `compare_cells` takes (seeds of an image are averaged first); psnr is inf where all images are perfect; n_images,
+    n_scored and n_failed (images with some run that failed or has no score); n_perfect (scored images with infinite
+    PSNR); compared (the mean is over the same images as those of the other compared methods of the cell);
+    upper_bound; iterations and iterations_max (fewest and most), paper_iterations (what the paper trains), partial
+    (iterations < paper_iterations).
 
     Raises ValueError for an unknown protocol, no rows, or a missing column.
     """
     keys = [*CELL, "method"]
-    images = image_scores(scores, protocol)
-    perfect = np.isposinf(images["psnr"])
-    grouped = images.assign(perfect=perfect, psnr=images["psnr"].mask(perfect)).groupby(keys, observed=True)
-    summary = grouped.agg(
+    images = compare_cells(image_scores(scores, protocol))
+    means = images.assign(
+        perfect=np.isposinf(images["psnr"]),
+        psnr=images["psnr"].where(images["in_mean"]),
+        ssim=images["ssim"].where(images["in_mean"]),
+    )
+    summary = means.groupby(keys, observed=True).agg(
         psnr=("psnr", "mean"),
         ssim=("ssim", "mean"),
         n_images=("image", "size"),
         n_scored=("scored", "sum"),
+        n_mean=("in_mean", "sum"),
         n_failed=("failed", "sum"),
         n_perfect=("perfect", "sum"),
+        compared=("compared", "any"),
+        upper_bound=("upper_bound", "any"),
     )
-    all_perfect = (summary["n_perfect"] > 0) & (summary["n_perfect"] == summary["n_scored"])
-    summary["psnr"] = summary["psnr"].mask(all_perfect, np.inf)
     training = protocol_runs(scores, protocol).groupby(keys, observed=True)
     summary["iterations"] = training["iterations"].min()
     summary["iterations_max"] = training["iterations"].max()
     summary["paper_iterations"] = training["paper_iterations"].max()
     summary["partial"] = (summary["iterations"] < summary["paper_iterations"]).fillna(False).astype(bool)
-    summary = summary.reset_index().merge(_on_same_images(images).reset_index(), on=CELL, how="left")
-    summary["same_images"] = summary["same_images"].eq(True)  # no score in the cell: no images in common
+    summary = summary.reset_index()
     summary.insert(4, "protocol", protocol)
     return summary
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -12,13 +11,13 @@ from typing import Any
 
 import pandas as pd
 
+from reports.footnotes import PARTIAL, PERFECT, by_method, footnotes, span
 from reports.naming import kind_name, kind_order, method_name, method_order
 from reports.summary import PROTOCOLS, summarise
 
 DASH = "–"
-PARTIAL = "†"
-PERFECT = "‡"
 PAPER_SCALES = (2, 4)
+PAPER_PROTOCOL = "ike"  # under which the release scores; the paper names none
 DIV2K_VALIDATION = {f"{number:04d}" for number in range(801, 901)}
 
 Stats = dict[tuple[str, int, str], dict[Hashable, Any]]  # (kind, scale, method) -> numbers
@@ -38,6 +37,7 @@ class Row:
 
     name: str  # display name and marks; "published" for the paper's row, which follows the measured one
     published: bool
+    upper_bound: bool  # knows the truth: shown in gray
     cells: tuple[Cell, ...]
     n_scored: str
     n_failed: str
@@ -129,7 +129,7 @@ def _table(layout: Layout, rows: pd.DataFrame, scores: pd.DataFrame, protocol: s
     blocks = []
     for start in range(0, len(layout.kinds), kinds_per_block):
         kinds = layout.kinds[start : start + kinds_per_block]
-        blocks.append(_block(layout, kinds, rows))
+        blocks.append(_block(layout, kinds, rows, protocol))
     set_name = str(rows["set"].iloc[0])
     return Table(
         key=layout.key,
@@ -138,22 +138,15 @@ def _table(layout: Layout, rows: pd.DataFrame, scores: pd.DataFrame, protocol: s
         caption=_caption(layout, set_name, rows, set(shown["image"].astype(str)), protocol),
         upscale=layout.upscale,
         blocks=tuple(blocks),
-        footnotes=(
-            *_partial_footnotes(rows),
-            *_perfect_footnotes(rows),
-            *_image_footnotes(rows),
-            *_degradation_footnotes(shown),
-            *_settings_footnotes(shown),
-            *_note_footnotes(shown),
-        ),
+        footnotes=footnotes(rows, shown),
     )
 
 
-def _block(layout: Layout, kinds: tuple[str, ...], rows: pd.DataFrame) -> Block:
+def _block(layout: Layout, kinds: tuple[str, ...], rows: pd.DataFrame, protocol: str) -> Block:
     columns = [(kind, scale) for kind in kinds for scale in layout.scales]
     measured = _numbers(rows, "kind")
     paper = published()
-    paper = paper[paper["table"] == layout.number]
+    paper = paper[(paper["table"] == layout.number) & (protocol == PAPER_PROTOCOL)]
     of_paper = _numbers(paper, "degradation")
     marks = {method: _marks(of_method) for method, of_method in rows.groupby("method", observed=True)}
     ranks = {(*column, metric): _ranks(measured, column, metric) for column in columns for metric in ("psnr", "ssim")}
@@ -161,9 +154,9 @@ def _block(layout: Layout, kinds: tuple[str, ...], rows: pd.DataFrame) -> Block:
     for method in sorted({*rows["method"], *paper["method"]}, key=method_order):
         name = method_name(method) + marks.get(method, "")
         block_rows.append(_measured_row(name, method, columns, measured, ranks))
-        if layout.number is not None:
+        if not paper.empty:
             cells = [Cell(text) for column in columns for text in _texts(of_paper.get((*column, method)))]
-            block_rows.append(Row("published", True, tuple(cells), DASH, DASH))
+            block_rows.append(Row("published", True, False, tuple(cells), DASH, DASH))
     names = tuple(kind_name(kind) for kind in kinds) if layout.key != "table2" else ()
     return Block(names, layout.scales, tuple(block_rows))
 
@@ -179,10 +172,17 @@ def _measured_row(
     found = [measured.get((*column, method)) for column in columns]
     cells = []
     for column, numbers in zip(columns, found, strict=True):
-        psnr, ssim = _texts(numbers)
-        cells.append(Cell(psnr, ranks[(*column, "psnr")].get(psnr, 0)))
-        cells.append(Cell(ssim, ranks[(*column, "ssim")].get(ssim, 0)))
-    return Row(name, False, tuple(cells), _counts(found, "n_scored"), _counts(found, "n_failed"))
+        ranked = bool(numbers and numbers["compared"])
+        for text, metric in zip(_texts(numbers), ("psnr", "ssim"), strict=True):
+            cells.append(Cell(text, ranks[(*column, metric)].get(text, 0) if ranked else 0))
+    bound = any(numbers["upper_bound"] for numbers in found if numbers)
+    return Row(name, False, bound, tuple(cells), _counts(found, _in_mean), _counts(found, lambda n: str(n["n_failed"])))
+
+
+def _in_mean(numbers: dict[Hashable, Any]) -> str:
+    """Say how many images are in the mean, and of how many that are scored, where it is fewer."""
+    mean, scored = numbers["n_mean"], numbers["n_scored"]
+    return str(scored) if mean == scored else f"{mean} of {scored}"
 
 
 def _number(value: float, decimals: int) -> str:
@@ -199,20 +199,17 @@ def _texts(numbers: dict[Hashable, Any] | None) -> tuple[str, str]:
 def _ranks(measured: Stats, column: tuple[str, int], metric: str) -> dict[str, int]:
     """Map a printed number to 1 (best) or 2 (second best); numbers that print alike share a rank.
 
-    Empty where fewer than two methods were measured, or on different images: there is nothing to rank.
+    Of compared methods alone: of those whose means are over the same images, upper bounds apart.
     """
-    cells = [numbers for key, numbers in measured.items() if key[:2] == column]
-    if not all(numbers["same_images"] for numbers in cells if numbers["n_scored"]):
-        return {}
+    cells = [numbers for key, numbers in measured.items() if key[:2] == column and numbers["compared"]]
     texts = [_texts(numbers)[metric == "ssim"] for numbers in cells]
-    texts = [text for text in texts if text != DASH]
     ordered = sorted(set(texts), key=lambda text: math.inf if text == "∞" else float(text), reverse=True)
     return {text: rank for rank, text in enumerate(ordered[:2], start=1)} if len(texts) > 1 else {}
 
 
-def _counts(found: list[dict[Hashable, Any] | None], count: str) -> str:
+def _counts(found: list[dict[Hashable, Any] | None], count: Callable[[dict[Hashable, Any]], str]) -> str:
     """Print one count where all cells of the row agree, else one per kind and scale, in the order of the columns."""
-    counts = [str(numbers[count]) if numbers else DASH for numbers in found]
+    counts = [count(numbers) if numbers else DASH for numbers in found]
     distinct = set(counts) - {DASH}
     return next(iter(distinct), DASH) if len(distinct) < 2 else ", ".join(counts)
 
@@ -221,28 +218,22 @@ def _marks(of_method: pd.DataFrame) -> str:
     return PARTIAL * bool(of_method["partial"].any()) + PERFECT * bool(of_method["n_perfect"].any())
 
 
-def _span(fewest: int, most: int) -> str:
-    return str(fewest) if fewest == most else f"{fewest} to {most}"
-
-
-def _methods(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """List (display name, its rows) of each method, in the order of the tables."""
-    return [(method_name(name), rows[rows["method"] == name]) for name in sorted(set(rows["method"]), key=method_order)]
-
-
 def _caption(layout: Layout, set_name: str, rows: pd.DataFrame, images: set[str], protocol: str) -> str:
-    trained = [(name, of_method) for name, of_method in _methods(rows) if of_method["iterations"].notna().any()]
-    iterations = [
-        f"{name} {_span(cells['iterations'].min(), cells['iterations_max'].max())}" for name, cells in trained
-    ]
+    trained = [(name, of_method) for name, of_method in by_method(rows) if of_method["iterations"].notna().any()]
+    iterations = [f"{name} {span(cells['iterations'].min(), cells['iterations_max'].max())}" for name, cells in trained]
     sentences = [
         f"Set {set_name}, {len(images)} image{'s' * (len(images) != 1)}.",
         f"Scored on {PROTOCOLS[protocol]} (protocol {protocol}).",
         f"Iterations: {', '.join(iterations)}." if iterations else "No method here is trained on these images.",
-        "n and failed: images scored, and images with a failed run.",
+        "n and failed: images in the mean, and images with a failed run.",
     ]
-    if layout.number is not None:
+    if layout.number is not None and protocol == PAPER_PROTOCOL:
         sentences.append(_about_published(layout.number, images))
+    elif layout.number is not None:
+        sentences.append(
+            f"The numbers of Table {layout.number} of the IKE paper are left out: it names no protocol, and its "
+            f"release scores under another ({PAPER_PROTOCOL}: {PROTOCOLS[PAPER_PROTOCOL]})."
+        )
     return " ".join(sentences)
 
 
@@ -258,87 +249,3 @@ def _about_published(number: int, images: set[str]) -> str:
     if number == TABLE3.number:
         sentence += " The paper prints no parameters of its degradations, so its LR images also differ from these."
     return sentence
-
-
-def _partial_footnotes(rows: pd.DataFrame) -> list[str]:
-    footnotes = []
-    for name, of_method in _methods(rows[rows["partial"]]):
-        trained = _span(of_method["iterations"].min(), of_method["iterations_max"].max())
-        footnotes.append(f"{PARTIAL} {name}: trained for {trained} of {of_method['paper_iterations'].max()} iterations")
-    return footnotes
-
-
-def cell_name(kind: str, scale: int) -> str:
-    """Name a kind at a scale, e.g. `Median ×2`."""
-    return f"{kind_name(kind)} ×{scale}"
-
-
-def _perfect_footnotes(rows: pd.DataFrame) -> list[str]:
-    return [
-        f"{PERFECT} {name}, {cell_name(row['kind'], row['scale'])}: {row['n_perfect']} of {row['n_scored']} images "
-        "matched perfectly (infinite PSNR) and left out of the mean PSNR; ∞ where all are"
-        for name, of_method in _methods(rows[rows["n_perfect"] > 0])
-        for row in of_method.to_dict("records")
-    ]
-
-
-def _image_footnotes(rows: pd.DataFrame) -> list[str]:
-    """Write one line for each kind and scale whose methods were scored on different images."""
-    differing = rows[~rows["same_images"] & (rows["n_scored"] > 0)]
-    footnotes = []
-    for _, cell in differing.groupby(["kind", "scale"], observed=True):
-        counts = ", ".join(f"{name} {of_method['n_scored'].iloc[0]}" for name, of_method in _methods(cell))
-        footnotes.append(
-            f"{cell_name(cell['kind'].iloc[0], cell['scale'].iloc[0])}: the methods were scored on different images "
-            f"({counts}), so their means cannot be compared and are not ranked; see the paired differences"
-        )
-    return footnotes
-
-
-def _degradation_footnotes(runs: pd.DataFrame) -> list[str]:
-    """Write one line for each kind and scale whose LR images were not all made with the preset's parameters."""
-    if "degradation" not in runs:
-        return []
-    footnotes = []
-    images = runs[["kind", "scale", "image", "degradation"]].drop_duplicates()
-    for _, cell in images.groupby(["kind", "scale"], observed=True):
-        counts = cell["degradation"].fillna("the preset").replace("", "the preset").value_counts()
-        if list(counts.index) == ["the preset"]:
-            continue
-        made = ", ".join(f"{words} ({count} image{'s' * (count != 1)})" for words, count in counts.items())
-        mixed = "; the mean is over LR images made in different ways" if len(counts) > 1 else ""
-        footnotes.append(f"{cell_name(cell['kind'].iloc[0], cell['scale'].iloc[0])}: LR made with {made}{mixed}")
-    return footnotes
-
-
-def _settings_footnotes(runs: pd.DataFrame) -> list[str]:
-    """Write one line for each method that did not run with its defaults only."""
-    if "settings" not in runs:
-        return []
-    footnotes = []
-    for name, of_method in _methods(runs[runs["settings"].fillna("") != ""]):
-        counts = of_method["settings"].value_counts()
-        changed = "; ".join(f"{words} ({count} run{'s' * (count != 1)})" for words, count in counts.items())
-        footnotes.append(f"{name}: run with {changed}")
-    return footnotes
-
-
-def _note_footnotes(runs: pd.DataFrame) -> list[str]:
-    """Write one line for each thing that runs of a method and scale have to say: `DualSR ×4: x2 run twice (5 runs)`."""
-    if "note" not in runs:
-        return []
-    footnotes = []
-    for name, of_method in _methods(runs[runs["note"].fillna("") != ""]):
-        for scale, notes in of_method.groupby("scale", observed=True)["note"]:
-            for words, count in _merged(part for note in notes for part in str(note).split("; ")).items():
-                footnotes.append(f"{name} ×{scale}: {words} ({count} run{'s' * (count != 1)})")
-    return footnotes
-
-
-def _merged(notes: Iterable[str]) -> dict[str, int]:
-    """Count equal notes; those that differ in a number of px alone are one note with a span."""
-    sizes: dict[str, list[int]] = {}
-    for note in notes:
-        size = re.search(r"\d+(?= px)", note)
-        sizes.setdefault(re.sub(r"\d+(?= px)", "\0", note, count=1), []).append(int(size[0]) if size else 0)
-    return {words.replace("\0", _span(min(found), max(found))): len(found) for words, found in sizes.items()}

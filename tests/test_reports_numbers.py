@@ -99,10 +99,25 @@ def test_perfect_matches_are_left_out_of_the_mean_and_said():
 def test_different_images_are_seen_even_when_counts_agree():
     same = frame(run("ike"), run("edsr"))
     different = frame(run("ike", image="a"), run("edsr", image="b"))
-    assert summarise(same)["same_images"].all()
-    assert not summarise(different)["same_images"].any()
+    assert summarise(same)["compared"].all()
+    assert not summarise(different)["compared"].any()
     assert table(same).footnotes == ()
-    assert "Median ×2: the methods were scored on different images (EDSR 1, IKE 1)" in table(different).footnotes[0]
+
+
+def test_a_lone_method_has_the_mean_of_its_finite_images():
+    row = only(frame(run(psnr=20), run(psnr=math.inf, image="b"), run(psnr=30, image="c"), failed(image="d")), "ike")
+    assert (row["psnr"], row["n_mean"], row["n_scored"], row["n_perfect"]) == (25.0, 2, 3, 1)
+
+
+def test_compared_means_match_the_paired_differences():
+    rng = np.random.default_rng(0)
+    psnr = iter(rng.normal(25, 2, 18))
+    rows = [run(method, next(psnr), image) for image in "abcdefghi" for method in ("ike", "edsr")]
+    rows[3]["psnr_ike"], rows[10]["psnr_ike"] = math.inf, math.inf
+    scores = frame(*rows)
+    assert only(scores, "ike")["psnr"] - only(scores, "edsr")["psnr"] == pytest.approx(
+        paired_differences(scores)["mean_difference"][0]
+    )
 
 
 # ---- statistics

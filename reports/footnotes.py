@@ -1,0 +1,159 @@
+"""The footnotes of a table: what a reader must know beside its numbers, a line each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import pandas as pd
+
+from reports.naming import cell_name, method_name, method_order
+
+PARTIAL = "†"
+PERFECT = "‡"
+
+
+def footnotes(rows: pd.DataFrame, runs: pd.DataFrame) -> tuple[str, ...]:
+    """Write all footnotes of a table: `rows` are of its summary, `runs` the scores that it shows."""
+    return (
+        *_partial_footnotes(rows),
+        *_perfect_footnotes(rows),
+        *_bound_footnotes(rows),
+        *_image_footnotes(rows),
+        *_degradation_footnotes(runs),
+        *_settings_footnotes(runs),
+        *_note_footnotes(runs),
+    )
+
+
+def by_method(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """List (display name, its rows) of each method, in the order of the tables."""
+    return [(method_name(name), rows[rows["method"] == name]) for name in sorted(set(rows["method"]), key=method_order)]
+
+
+def span(fewest: int, most: int) -> str:
+    """Print a range of counts, or the one count."""
+    return str(fewest) if fewest == most else f"{fewest} to {most}"
+
+
+def _partial_footnotes(rows: pd.DataFrame) -> list[str]:
+    footnotes = []
+    for name, of_method in by_method(rows[rows["partial"]]):
+        trained = span(of_method["iterations"].min(), of_method["iterations_max"].max())
+        footnotes.append(f"{PARTIAL} {name}: trained for {trained} of {of_method['paper_iterations'].max()} iterations")
+    return footnotes
+
+
+def _perfect_footnotes(rows: pd.DataFrame) -> list[str]:
+    return [
+        f"{PERFECT} {name}, {cell_name(row['kind'], row['scale'])}: {row['n_perfect']} of {row['n_scored']} images "
+        "matched perfectly (infinite PSNR), in no mean but where all are"
+        for name, of_method in by_method(rows[rows["n_perfect"] > 0])
+        for row in of_method.to_dict("records")
+    ]
+
+
+def _bound_footnotes(rows: pd.DataFrame) -> list[str]:
+    return [
+        f"{name}: an upper bound, which knows the truth; shown and not ranked"
+        for name, _ in by_method(rows[rows["upper_bound"]])
+    ]
+
+
+def _image_footnotes(rows: pd.DataFrame) -> list[str]:
+    """Write a line for each kind and scale where means leave images out, or where methods are not ranked."""
+    cells = [cell for _, cell in rows.groupby(["kind", "scale"], observed=True)]
+    return [line for cell in cells for line in (_left_out_footnote(cell), _unranked_footnote(cell)) if line]
+
+
+def _left_out_footnote(cell: pd.DataFrame) -> str:
+    """Say over which images the compared means are, where some methods have more, and why those are left out."""
+    compared = cell[cell["compared"]]
+    if compared.empty or (compared["n_mean"] == compared["n_images"]).all():
+        return ""
+    images, fewest = compared["n_mean"].max(), compared["n_images"].min()
+    counts = {
+        "infinite": compared["n_perfect"],
+        "failed": compared["n_failed"],
+        "not run by all": compared["n_images"] - fewest,
+    }
+    reasons = [f"{words}: {_by_method(compared, count)}" for words, count in counts.items() if count.any()]
+    plural = "" if images == 1 else "s"
+    return (
+        f"{_cell_of(cell)}: means over the {images} image{plural} that all ranked methods restored with a finite PSNR "
+        f"(left out, {'; '.join(reasons)})"
+    )
+
+
+def _unranked_footnote(cell: pd.DataFrame) -> str:
+    """Say which methods are not ranked, where several have scores."""
+    scored = cell[(cell["n_scored"] > 0) & ~cell["upper_bound"]]
+    others = scored[~scored["compared"]]
+    if others.empty or len(scored) < 2:
+        return ""
+    counts = _by_method(others, others["n_mean"])
+    if len(others) == len(scored):
+        return (
+            f"{_cell_of(cell)}: the methods were scored on different images ({counts}), so their means cannot be "
+            "compared and are not ranked; see the paired differences"
+        )
+    return f"{_cell_of(cell)}: not ranked, scored on other images than the rest ({counts}); see the paired differences"
+
+
+def _by_method(rows: pd.DataFrame, counts: pd.Series[int]) -> str:
+    """List counts that are not 0 by method: `Bicubic 1, IKE 2`."""
+    found = dict(zip(rows["method"], counts, strict=True))
+    return ", ".join(f"{method_name(name)} {found[name]}" for name in sorted(found, key=method_order) if found[name])
+
+
+def _cell_of(rows: pd.DataFrame) -> str:
+    return cell_name(rows["kind"].iloc[0], rows["scale"].iloc[0])
+
+
+def _degradation_footnotes(runs: pd.DataFrame) -> list[str]:
+    """Write one line for each kind and scale whose LR images were not all made with the preset's parameters."""
+    if "degradation" not in runs:
+        return []
+    footnotes = []
+    images = runs[["kind", "scale", "image", "degradation"]].drop_duplicates()
+    for _, cell in images.groupby(["kind", "scale"], observed=True):
+        counts = cell["degradation"].fillna("the preset").replace("", "the preset").value_counts()
+        if list(counts.index) == ["the preset"]:
+            continue
+        made = ", ".join(f"{words} ({count} image{'s' * (count != 1)})" for words, count in counts.items())
+        mixed = "; the mean is over LR images made in different ways" if len(counts) > 1 else ""
+        footnotes.append(f"{cell_name(cell['kind'].iloc[0], cell['scale'].iloc[0])}: LR made with {made}{mixed}")
+    return footnotes
+
+
+def _settings_footnotes(runs: pd.DataFrame) -> list[str]:
+    """Write one line for each method that did not run with its defaults only."""
+    if "settings" not in runs:
+        return []
+    footnotes = []
+    for name, of_method in by_method(runs[runs["settings"].fillna("") != ""]):
+        counts = of_method["settings"].value_counts()
+        changed = "; ".join(f"{words} ({count} run{'s' * (count != 1)})" for words, count in counts.items())
+        footnotes.append(f"{name}: run with {changed}")
+    return footnotes
+
+
+def _note_footnotes(runs: pd.DataFrame) -> list[str]:
+    """Write one line for each thing that runs of a method and scale have to say: `DualSR ×4: x2 run twice (5 runs)`."""
+    if "note" not in runs:
+        return []
+    footnotes = []
+    for name, of_method in by_method(runs[runs["note"].fillna("") != ""]):
+        for scale, notes in of_method.groupby("scale", observed=True)["note"]:
+            for words, count in _merged(part for note in notes for part in str(note).split("; ")).items():
+                footnotes.append(f"{name} ×{scale}: {words} ({count} run{'s' * (count != 1)})")
+    return footnotes
+
+
+def _merged(notes: Iterable[str]) -> dict[str, int]:
+    """Count equal notes; those that differ in a number of px alone are one note with a span."""
+    sizes: dict[str, list[int]] = {}
+    for note in notes:
+        size = re.search(r"\d+(?= px)", note)
+        sizes.setdefault(re.sub(r"\d+(?= px)", "\0", note, count=1), []).append(int(size[0]) if size else 0)
+    return {words.replace("\0", span(min(found), max(found))): len(found) for words, found in sizes.items()}
