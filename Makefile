@@ -9,7 +9,7 @@ demo: $(INSTALLED)  ## install, then all four steps on two small photographs
 	$(BIN)/ikebench demo --workspace demo
 
 test: $(INSTALLED)  ## install, then the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-slow: $(INSTALLED)  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow

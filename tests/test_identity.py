@@ -80,7 +80,7 @@ DECISIVE = {
     "precision": lambda: key(selection=Selection(precision="bf16")),
     "image, for its seed": lambda: key(image="dog"),
     "kind, for its seed": lambda: key(kind="random"),
-    "scale": lambda: key(scale=4),
+    "scale, for its seed": lambda: key(scale=4),
     "LR": lambda: key(lr_sha256="x"),
 }
 
@@ -109,7 +109,7 @@ def test_weights_count_for_those_who_take_some():
 
 def test_bicubic_knows_neither_seed_nor_precision():
     other = job(Bicubic(), selection=Selection(seed=5, precision="bf16"))
-    assert other.key == key(Bicubic()) == key(Bicubic(), image="dog")
+    assert other.key == key(Bicubic()) == key(Bicubic(), image="dog") != key(Bicubic(), scale=4)
     assert other.case["seed"] == 0 and other.row()["precision"] == "fp32"
 
 

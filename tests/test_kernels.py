@@ -29,7 +29,9 @@ def test_the_peak_is_the_true_kernels():
 
 
 @pytest.mark.parametrize("measure", [kernel_psnr, correlation])
-@pytest.mark.parametrize("truth", [TRUTH, bicubic_kernel(2), gaussian(11, (1.5, 0.8), (5.5, 4.8))])
+@pytest.mark.parametrize(
+    "truth", [TRUTH, bicubic_kernel(2), gaussian(11, (1.5, 0.8), (5.5, 4.8)), gaussian(11, (0.6, 0.6), (2, 2.3))]
+)
 def test_zero_padding_changes_nothing(measure, truth):
     expected = measure(ESTIMATE, truth)
     for before in (0, 4, 10):

@@ -160,6 +160,16 @@ def test_a_variant_tried_on_one_image_does_not_shrink_the_others_means():
     assert "Median ×2: not ranked, scored on other images than the rest (ike-relu 1)" in " ".join(content.footnotes)
 
 
+def test_as_many_results_as_possible_are_compared():
+    """Two images of four methods, not three of two."""
+    images = {"bicubic": "abc", "edsr": "abc", "dualsr": "ab", "ike": "ab"}
+    content = table(frame(*[run(method, 20.0 + ord(image), image) for method in images for image in images[method]]))
+    assert [measured(content, name).n_scored for name in ("Bicubic", "EDSR", "DualSR", "IKE")] == ["2 of 3"] * 2 + [
+        "2"
+    ] * 2
+    assert ranks(content, "Bicubic", "EDSR", "DualSR", "IKE") == [1] * 4
+
+
 def test_methods_without_an_image_in_common_are_not_ranked():
     content = table(frame(run("bicubic", 20.0, "a"), run("ike", 29.0, "b")))
     assert ranks(content, "Bicubic", "IKE") == [0, 0]
@@ -184,6 +194,8 @@ def test_an_upper_bound_is_shown_in_gray_and_never_ranked(tmp_path):
     assert "ZSSR (true kernel): an upper bound, which knows the truth; shown and not ranked" in content.footnotes
     assert r"\textcolor{gray}{ZSSR (true kernel)}" in latex.table(content)
     assert r"\textcolor{gray}{40.000}" in latex.table(content)
+    alone = table(frame(run("ike", 22.0), run("zssr-gt", 40.0, upper_bound=True)))
+    assert len(alone.footnotes) == 1 and ranks(alone, "IKE", "ZSSR (true kernel)") == [0, 0]
     (path,) = reports.write_report(frame(*rows), tmp_path, formats=["html"])
     assert '<tr class="bound"><td class="l">ZSSR (true kernel)</td>' in path.read_text()
 

@@ -127,6 +127,7 @@ def test_holm_worked_example():
     adjusted = holm(np.array([0.04, 0.01, np.nan, 0.03]))
     assert adjusted[[0, 1, 3]] == pytest.approx([0.06, 0.03, 0.06])
     assert math.isnan(adjusted[2])
+    assert holm(np.array([0.9, 0.8])).tolist() == [1.0, 1.0]
 
 
 def test_paired_difference_of_a_constant_gain():
@@ -170,6 +171,8 @@ def test_infinite_pairs():
     rows = [run(m, pair[i], image) for image, pair in pairs.items() for i, m in enumerate(["ike", "edsr"])]
     row = paired_differences(frame(*rows)).iloc[0]
     assert (row["n"], row["n_infinite"], row["mean_difference"]) == (2, 1, 0.5)
+    row = paired_differences(frame(*rows[2:])).iloc[0]
+    assert (row["n"], row["n_infinite"], row["mean_difference"]) == (1, 1, 1.0)
 
 
 def test_only_common_images_are_paired():

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from baselines.dualsr import DualSRTraining
 
-from .losses import BicubicSchedule, bicubic_target, enlarged, kernel_loss, sobel
+from .losses import BicubicSchedule, bicubic_target, kernel_loss, resized, sobel
 from .networks import Judge, conv_stack, copies, downscale, kernel_of
 
 
@@ -40,7 +40,7 @@ class PlainDualSR:
         back_hr = self._up(fake_lr)
         gan = (self.d(fake_lr) - 1).square().mean()
         cycles = F.l1_loss(back_lr, _middle(real_lr, back_lr)) + F.l1_loss(back_hr, _middle(real_hr, back_hr))
-        bicubic = enlarged(real_lr, 2, low_border="border-taps" not in self.quirks)
+        bicubic = resized(real_lr, 2, low_border="border-taps" not in self.quirks)
         smooth = 1 - sobel(bicubic).clamp(0, 1)
         interpolation = F.l1_loss(fake_hr * smooth, bicubic * smooth)
         target = bicubic_target(real_hr, fake_lr.shape[-1], 2, channel_sum="channel-sum" in self.quirks)

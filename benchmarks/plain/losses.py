@@ -54,13 +54,8 @@ def kernel_loss(kernel: Tensor, *, constrained: bool) -> Tensor:
     return loss
 
 
-def enlarged(images: Tensor, scale: int, *, low_border: bool = True) -> Tensor:
-    """Keys' bicubic upscaling on the half-pixel grid: (..., h, w) -> (..., s h, s w)."""
-    return resized(images, scale, low_border=low_border)
-
-
 def resized(images: Tensor, scale: float, *, low_border: bool = True) -> Tensor:
-    """MATLAB's imresize along both axes."""
+    """Run MATLAB's imresize, Keys' cubic on the half-pixel grid: (..., h, w) -> (..., s h, s w)."""
     rows, columns = (
         torch.from_numpy(resize_matrix(side, round(side * scale), scale, low_border=low_border).toarray()).to(images)
         for side in images.shape[-2:]

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from baselines.zssr import ZSSRTraining
 
-from .losses import enlarged
+from .losses import resized
 from .networks import conv_stack, copies
 
 
@@ -26,7 +26,7 @@ class PlainZSSR:
         radius = len(self.kernel) // 2
         padded = _mirrored(_mirrored(father, radius).mT, radius).mT
         son = F.conv2d(padded.transpose(0, 1), self.kernel[None, None], stride=self.scale).transpose(0, 1)
-        large = enlarged(son, self.scale, low_border=self.low_border)
+        large = resized(son, self.scale, low_border=self.low_border)
 
         self.adam.zero_grad()
         sr = large + conv_stack(self.weights, [None] * len(self.weights), large)
