@@ -12,6 +12,7 @@ import skimage.data
 import torch
 from PIL import Image
 
+from ikebench import steps
 from ikebench.cli import main
 
 torch.set_num_threads(1)  # the tests' images are too small for more, and two waiting threads can take minutes
@@ -34,11 +35,15 @@ class Outcome:
 
 @pytest.fixture
 def ikebench(capsys, tmp_path, monkeypatch):
-    """Run a command in an empty folder, as a shell would; the workspace is ./bench there."""
+    """Run a command in an empty folder, as a shell would; the workspace is ./bench there.
+
+    With one worker unless --workers says more: to start a process takes longer than the jobs of a test.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("IKEBENCH_DIV2K", raising=False)
     monkeypatch.delenv("IKEBENCH_WORKSPACE", raising=False)
     monkeypatch.delenv("IKEBENCH_WEIGHTS", raising=False)
+    monkeypatch.setattr(steps, "_cores", lambda: 1)
 
     def run(*arguments):
         with pytest.raises(SystemExit) as stop:

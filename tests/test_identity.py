@@ -188,7 +188,7 @@ def test_make_data_mends_a_kernel(ikebench, with_kernels, spoil):
 
 
 def test_a_spoilt_true_kernel_is_no_truth(ikebench, with_kernels):
-    command = ("run", "--methods", "zssr-gt,kernelgan-zssr", "--iterations", 1, "--workers", 1)
+    command = ("run", "--methods", "zssr-gt,kernelgan-zssr", "--iterations", 1)
     before, whole = read_table(Path("bench/data.parquet"))["kernel_sha256"][0], with_kernels.read_bytes()
     overwritten(with_kernels)
     spoilt = ikebench(*command)
@@ -206,7 +206,7 @@ def test_a_spoilt_true_kernel_is_no_truth(ikebench, with_kernels):
 
 
 def test_a_spoilt_estimate_is_made_anew(ikebench, with_kernels):
-    command = ("run", "--methods", "kernelgan-zssr", "--iterations", 1, "--workers", 1)
+    command = ("run", "--methods", "kernelgan-zssr", "--iterations", 1)
     ikebench(*command)
     before = read_table(Path("bench/scores.parquet"))["kernel_psnr"][0]
     overwritten(Path("bench/sr/kernelgan-zssr/photos/gaussian/X2/cat_kernel_x2.npy"))
@@ -265,7 +265,7 @@ def scores_of(workspace):
 @pytest.fixture
 def scored(ikebench, photos, rivals):
     ikebench("make-data", "--hr", photos, "--kind", "median")
-    assert ikebench("run", "--methods", "bicubic,rival", "--workers", 1).code == 0
+    assert ikebench("run", "--methods", "bicubic,rival").code == 0
     return Workspace(Path("bench"))
 
 
@@ -283,7 +283,7 @@ def test_other_metrics_score_everything_anew(scored, monkeypatch):
 
 def test_every_file_has_its_own_score(ikebench, scored):
     """Scores leak neither between methods nor from what a method gave before."""
-    ikebench("run", "--methods", "rival", "--set", "rival.strength=0.5", "--workers", 1)
+    ikebench("run", "--methods", "rival", "--set", "rival.strength=0.5")
     found = scores_of(scored)
     for (method, image), row in found.iterrows():
         sr, hr = (read_image(f"bench/{path}") for path in (f"sr/{method}/photos/median/X2/{image}.png", row_hr(image)))

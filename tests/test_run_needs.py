@@ -28,16 +28,6 @@ def runs():
 
 
 @pytest.fixture
-def ikebench(ikebench):
-    """Run with one worker: starting them takes longer than these jobs."""
-
-    def run(command, *arguments):
-        return ikebench(command, *arguments, *(("--workers", 1) if command in ("run", "make-data") else ()))
-
-    return run
-
-
-@pytest.fixture
 def median_data(ikebench, photos):
     assert ikebench("make-data", "--hr", photos, "--kind", "median").code == 0
 
