@@ -204,7 +204,7 @@ def _ranks(measured: Stats, column: tuple[str, int], metric: str) -> dict[str, i
     cells = [numbers for key, numbers in measured.items() if key[:2] == column and numbers["compared"]]
     texts = [_texts(numbers)[metric == "ssim"] for numbers in cells]
     ordered = sorted(set(texts), key=lambda text: math.inf if text == "∞" else float(text), reverse=True)
-    return {text: rank for rank, text in enumerate(ordered[:2], start=1)} if len(texts) > 1 else {}
+    return {text: rank for rank, text in enumerate(ordered[:2], start=1)}
 
 
 def _counts(found: list[dict[Hashable, Any] | None], count: Callable[[dict[Hashable, Any]], str]) -> str:

@@ -97,6 +97,13 @@ def test_counts_follow_the_columns_where_they_differ():
     assert measured(table(frame(run(), run(scale=4))), "IKE").n_scored == "1"
 
 
+def test_footnotes_and_captions_are_of_the_tables_own_runs():
+    others = [run("dualsr", image="z", kind="gaussian", note="odd"), run("dualsr", image="y", scale=3, note="odd")]
+    content = table(frame(run(), *others))
+    assert content.footnotes == () and "1 image." in content.caption
+    assert "DualSR" not in content.caption
+
+
 def test_caption_names_set_images_protocol_and_iterations():
     caption = table(frame(run(), run(image="b")), protocol="dualsr").caption
     for part in ("Set set5, 2 images", "luma", "s pixels shaved", "protocol dualsr", "IKE 3000"):
