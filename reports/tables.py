@@ -175,7 +175,7 @@ def _measured_row(
         ranked = bool(numbers and numbers["compared"])
         for text, metric in zip(_texts(numbers), ("psnr", "ssim"), strict=True):
             cells.append(Cell(text, ranks[(*column, metric)].get(text, 0) if ranked else 0))
-    bound = any(numbers["upper_bound"] for numbers in found if numbers)
+    bound = any(numbers["upper_bound"] for key, numbers in measured.items() if key[2] == method)  # in any block
     return Row(name, False, bound, tuple(cells), _counts(found, _in_mean), _counts(found, lambda n: str(n["n_failed"])))
 
 

@@ -201,6 +201,7 @@ def test_an_upper_bound_is_shown_in_gray_and_never_ranked(tmp_path):
     assert "ZSSR (true kernel): an upper bound, which knows the truth; shown and not ranked" in content.footnotes
     assert r"\textcolor{gray}{ZSSR (true kernel)}" in latex.table(content)
     assert r"\textcolor{gray}{40.000}" in latex.table(content)
+    assert measured(content, names[2], block=1).upper_bound  # where it has not been run, too
     alone = table(frame(run("ike", 22.0), run("zssr-gt", 40.0, upper_bound=True)))
     assert len(alone.footnotes) == 1 and ranks(alone, "IKE", "ZSSR (true kernel)") == [0, 0]
     (path,) = reports.write_report(frame(*rows), tmp_path, formats=["html"])
