@@ -97,7 +97,7 @@ def uses(method: Any) -> frozenset[str]:  # noqa: ANN401 (a method or its class)
 
 def parameters(cls: Any) -> list[Field[Any]]:  # noqa: ANN401 (a method, a degradation or a recipe)
     """Give the fields of a frozen dataclass that a user may set: those with a default."""
-    return [field for field in fields(cls) if field.default is not MISSING]
+    return [field for field in fields(cls) if {field.default, field.default_factory} != {MISSING}]
 
 
 def check_names(what: str, names: Sequence[str], known: Mapping[str, Any]) -> None:

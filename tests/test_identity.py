@@ -1,6 +1,6 @@
 """What decides a result is in its key, and nothing else; a file that is not what was written is no result."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ from baselines.edsr import EDSRBaseline
 from baselines.rcan import RCAN
 from baselines.zssr import ZSSR, ZSSRGroundTruth
 from ikebench import scorer
-from ikebench.catalog import METHODS, method_class, uses
+from ikebench.catalog import METHODS, method_class, parameters, uses
 from ikebench.errors import UserError
 from ikebench.image_files import read_image, sha256_file, write_png
 from ikebench.jobs import MethodChoice, Selection, WeightsFile, changed_settings, in_smaller_tiles, plan
@@ -232,6 +232,16 @@ def test_lr_images_of_an_older_degradation_are_made_anew(ikebench, photos):
     assert old.code == 2 and "data.parquet is of another version of ikebench" in old.err
     assert "2 LR images made, 0 already there" in ikebench(*command).err
     assert ikebench("run", "--methods", "bicubic").code == 0
+
+
+def test_parameters_are_the_fields_with_a_default():
+    @dataclass
+    class Some:
+        internal: str
+        size: int = 3
+        weights: list[int] = field(default_factory=list)
+
+    assert [parameter.name for parameter in parameters(Some)] == ["size", "weights"]
 
 
 def test_track2_has_no_parameters(ikebench, photos, tmp_path):
