@@ -94,8 +94,8 @@ def _unranked_footnote(cell: pd.DataFrame) -> str:
     counts = _by_method(others, others["n_mean"])
     if len(others) == len(scored):
         return (
-            f"{_cell_of(cell)}: the methods were scored on different images ({counts}), so their means cannot be "
-            "compared and are not ranked; see the paired differences"
+            f"{_cell_of(cell)}: no image was restored by all methods with a finite PSNR (scored: {counts}), so their "
+            "means cannot be compared and are not ranked; see the paired differences"
         )
     return f"{_cell_of(cell)}: not ranked, scored on other images than the rest ({counts}); see the paired differences"
 
