@@ -1,7 +1,5 @@
 """What the released codes do beside their training steps, written down a second time: METHODS in formulas."""
 
-from dataclasses import asdict
-
 import numpy as np
 import pytest
 import skimage.data
@@ -11,13 +9,10 @@ from shared_files import SHARED, needs_shared
 
 import baselines.zssr
 from baselines.contract import Task
-from baselines.dualsr import DualSR, DualSRTraining
-from baselines.kernelgan import KernelGANTraining, KernelGANZSSR, analytic_x4, clean_kernel
+from baselines.kernelgan import KernelGANZSSR, analytic_x4, clean_kernel
 from baselines.zeroshot.crops import as_array, crop_probability, draw_crops, sharpness_map
 from baselines.zssr import ZSSR, RatePolicy, ZSSRTraining
 from degradations.resample import bicubic_kernel, imresize, shift_kernel
-from ikebench.catalog import method_class
-from ikebench.ike.method import IKE
 from ikebench.ike.release import IKERelease
 from ikebench.image_files import read_image
 
@@ -265,150 +260,3 @@ def test_at_x4_network_and_adam_go_on_and_the_rate_starts_anew(monkeypatch):
     assert all(torch.equal(start, end) for start, end in zip(starts[1][0], ends[0][0], strict=True))
     assert not torch.equal(starts[0][0][0], ends[0][0][0])
     assert starts[1][1] == [6.0] * 8 and starts[1][2] == pytest.approx(1e-3)
-
-
-# ---- every number of METHODS, once more
-
-ZSSR_NUMBERS = {
-    "iterations": 3000,
-    "layers": 8,
-    "width": 64,
-    "crop": 128,
-    "learning_rate": 1e-3,
-    "smallest_rate": 9e-6,
-    "log_every": 50,
-    "check_every": 60,
-    "patience": 256,
-    "fit_over": 5,
-    "slope_ratio": 1.5,
-    "back_projections": 4,
-    "quirks": "none",
-}
-IKE_NUMBERS = {
-    "iterations": 3000,
-    "blocks": 4,
-    "layers": 5,
-    "growth": 32,
-    "activation": "none",
-    "xavier_gain": 0.1,
-    "tri_channel": True,
-    "bicubic_residual": True,
-    "grid": "half-pixel",
-    "u_layers": 8,
-    "u_width": 64,
-    "crop": 128,
-    "lambda_forward": 1.0,
-    "lambda_energy": 4.0,
-    "lambda_energy_end": 1.0,
-    "energy_window": 9,
-    "lambda_backward": 5.0,
-    "lambda_tv": 1.0,
-    "lambda_interpolation": 5.0,
-    "learning_rate": 2e-4,
-    "beta1": 0.25,
-    "beta2": 0.999,
-    "decay_every": 750,
-    "decay": 0.1,
-    "noise": 1 / 255,
-}
-NUMBERS = {
-    "zssr": ZSSR_NUMBERS,
-    "zssr-gt": ZSSR_NUMBERS,
-    "kernelgan-zssr": ZSSR_NUMBERS
-    | {
-        "kernel_crop": 64,
-        "kernel_rate": 2e-4,
-        "kernel_beta1": 0.5,
-        "kernel_beta2": 0.999,
-        "kernel_decay_every": 750,
-        "kernel_decay": 0.1,
-        "bicubic_threshold": 0.4,
-        "noise": 1 / 255,
-        "kept_values": 40,
-        "cut_share": 0.75,
-    },
-    "dualsr": {
-        "iterations": 3000,
-        "layers": 8,
-        "width": 64,
-        "crop": 128,
-        "lambda_cycle": 5.0,
-        "lambda_interpolation": 2.0,
-        "lambda_kernel": 2.0,
-        "bicubic_threshold": 0.4,
-        "rate_up": 1e-3,
-        "rate_down": 2e-4,
-        "beta1": 0.5,
-        "beta2": 0.999,
-        "decay_every": 750,
-        "decay_up": 0.5,
-        "decay_down": 0.25,
-        "quirks": "none",
-    },
-    "ike": IKE_NUMBERS,
-    "ike-release": IKE_NUMBERS
-    | {
-        "grid": "align-corners",
-        "lambda_energy": 0.0,
-        "lambda_backward": 2.0,
-        "bicubic_threshold": 1.0,
-        "quirks": "all",
-    },
-}
-
-
-@pytest.mark.parametrize("name", NUMBERS)
-def test_defaults(name):
-    assert asdict(method_class(name)()) == NUMBERS[name]
-
-
-def test_crops_keep_10_px_off_the_border():
-    """KernelGAN's and DualSR's; the released IKE's may touch it."""
-    lr = as_lr(photo(100, 140))
-    kernelgan = KernelGANTraining(KernelGANZSSR(iterations=2000), Task(lr)).crops.pairs
-    dualsr = DualSRTraining(DualSR(iterations=1000, crop=48), Task(lr)).pairs
-    for pairs in (kernelgan, dualsr):
-        for corners, side in ((pairs.large, pairs.large_side), (pairs.small, pairs.small_side)):
-            assert corners.min() == 10 and (corners.max(axis=0) <= [90 - side, 130 - side]).all()
-            assert (corners.max(axis=0) > [86 - side, 126 - side]).all()
-    released = IKERelease(iterations=2000, crop=48).training(Task(lr), 2, "fp32").pairs
-    assert released.large.min() == 0
-
-
-def trainings():
-    task = Task(as_lr(photo(100, 140)))
-    ike = IKE(iterations=1, crop=48).training(task, 2, "fp32")
-    return {
-        "kernelgan": KernelGANTraining(KernelGANZSSR(iterations=1), task),
-        "zssr": ZSSRTraining(ZSSR(iterations=1), task, 2, bicubic_kernel(2)),
-        "dualsr": DualSRTraining(DualSR(iterations=1), task),
-        "ike": ike,
-    }
-
-
-def test_initial_weights():
-    made = trainings()
-    kernelgan, zssr, dualsr, ike = (made[name] for name in ("kernelgan", "zssr", "dualsr", "ike"))
-    xavier = {  # gain 0.1: std = 0.1 sqrt(2 / (fan in + fan out))
-        kernelgan.down.weights[1]: 0.1 * np.sqrt(2 / (2 * 64 * 25)),
-        ike.u.weights[1]: 0.1 * np.sqrt(2 / (2 * 64 * 9)),
-        ike.flow.blocks[0][0].phi.weights[2]: 0.1 * np.sqrt(2 / ((2 + 2 * 32 + 32) * 9)),
-    }
-    for weight, spread in (
-        xavier | {zssr.net.weights[1]: np.sqrt(0.1 / 576), dualsr.up.weights[1]: np.sqrt(2 / 576)}
-    ).items():
-        assert weight.std().item() == pytest.approx(spread, rel=0.02)
-        assert weight.mean().item() == pytest.approx(0, abs=3 * spread / weight.numel() ** 0.5)
-    blur = dualsr.down.weights[1]  # N(1 / n, 1 / n)
-    assert blur.mean().item() == pytest.approx(1 / 1600, rel=0.02)
-    assert blur.std().item() == pytest.approx(1 / 1600, rel=0.02)
-    for judge in (kernelgan.judge, dualsr.judge, ike.pd1, ike.pd2):
-        for weight in judge.weights:  # PyTorch's default: the released xavier call has no effect
-            bound = 1 / np.sqrt(weight.shape[1])
-            assert weight.abs().max().item() == pytest.approx(bound, rel=0.2) and weight.abs().max() <= bound
-        scales = torch.cat(list(judge.norm_scales))
-        assert scales.mean().item() == pytest.approx(1, abs=0.004)
-        assert scales.std().item() == pytest.approx(0.02, rel=0.15)
-        assert not judge.bias.any() and not any(shift.any() for shift in judge.norm_shifts)
-    assert not any(bias.any() for bias in (*ike.u.biases, *dualsr.up.biases))
-    assert zssr.net.biases == [None] * 8
