@@ -100,6 +100,11 @@ def parameters(cls: Any) -> list[Field[Any]]:  # noqa: ANN401 (a method, a degra
     return [field for field in fields(cls) if {field.default, field.default_factory} != {MISSING}]
 
 
+def default_of(field: Field[Any]) -> Any:  # noqa: ANN401
+    """Give the default of a parameter."""
+    return field.default if field.default_factory is MISSING else field.default_factory()
+
+
 def check_names(what: str, names: Sequence[str], known: Mapping[str, Any]) -> None:
     """Refuse the first unknown name, with a near match, without importing anything."""
     for name in names:

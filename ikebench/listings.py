@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from ikebench.catalog import KINDS, kind_class, method_class, method_paths, uses
+from ikebench.catalog import KINDS, default_of, kind_class, method_class, method_paths, uses
 from ikebench.catalog import parameters as parameters_of
 from ikebench.errors import UserError, unknown
 
@@ -37,7 +37,7 @@ def parameters(name: str) -> list[str]:
     for what, lookup, known in (("method", method_class, method_paths()), ("kind", kind_class, KINDS)):
         if name not in known:
             continue
-        values = [(f"{name}.{field.name}", str(field.default)) for field in parameters_of(lookup(name))]
+        values = [(f"{name}.{field.name}", str(default_of(field))) for field in parameters_of(lookup(name))]
         lines += [f"{what} {name}" + (":" if values else ": no parameters"), *_columns(values)]
     return lines
 

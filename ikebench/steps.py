@@ -109,9 +109,9 @@ def run(workspace: Workspace, options: RunOptions) -> int:
     if options.lr is None:
         workspace.require_data()
     choices = jobs.choose_methods(options.methods, options.overrides, options.iterations, options.label)
-    if options.precision == "tf32" and devices == ("cpu",):
-        raise UserError("--precision tf32 is arithmetic of NVIDIA's GPUs, and there is none here: use fp32 or bf16")
     wanted = options.precision if any("precision" in uses(choice.method) for choice in choices) else "fp32"
+    if wanted == "tf32" and devices == ("cpu",):
+        raise UserError("--precision tf32 is arithmetic of NVIDIA's GPUs, and there is none here: use fp32 or bf16")
     if wanted == "bf16" and devices == ("cpu",) and not cpu_has_bf16():
         _say("this CPU has no instructions for bfloat16: --precision bf16 may be slower than fp32 here")
     if options.dry_run:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from reports.naming import cell_name, method_name, method_order
+from reports.summary import LEFT_OUT
 
 PARTIAL = "†"
 PERFECT = "‡"
@@ -54,10 +55,17 @@ def _perfect_footnotes(rows: pd.DataFrame) -> list[str]:
 
 
 def _bound_footnotes(rows: pd.DataFrame) -> list[str]:
-    return [
-        f"{name}: an upper bound, which knows the truth; shown and not ranked"
-        for name, _ in by_method(rows[rows["upper_bound"]])
-    ]
+    compared_cells = rows[rows["compared"]].groupby(["kind", "scale"], observed=True).size().index
+    footnotes = []
+    for name, of_method in by_method(rows[rows["upper_bound"]]):
+        elsewhere = [
+            cell_name(row["kind"], row["scale"])
+            for row in of_method[~of_method["same_images"]].to_dict("records")
+            if (row["kind"], row["scale"]) in compared_cells and row["n_scored"]
+        ]
+        over_others = f"; its means of {', '.join(elsewhere)} are over other images" if elsewhere else ""
+        footnotes.append(f"{name}: an upper bound, which knows the truth; shown and not ranked{over_others}")
+    return footnotes
 
 
 def _image_footnotes(rows: pd.DataFrame) -> list[str]:
@@ -71,17 +79,15 @@ def _left_out_footnote(cell: pd.DataFrame) -> str:
     compared = cell[cell["compared"]]
     if compared.empty or (compared["n_mean"] == compared["n_images"]).all():
         return ""
-    images, fewest = compared["n_mean"].max(), compared["n_images"].min()
-    counts = {
-        "infinite": compared["n_perfect"],
-        "failed": compared["n_failed"],
-        "not run by all": compared["n_images"] - fewest,
-    }
-    reasons = [f"{words}: {_by_method(compared, count)}" for words, count in counts.items() if count.any()]
-    plural = "" if images == 1 else "s"
+    reasons = [
+        f"{words}: {_by_method(compared, compared[column])}"
+        for column, words in LEFT_OUT.items()
+        if compared[column].any()
+    ]
+    images = compared["n_mean"].max()
     return (
-        f"{_cell_of(cell)}: means over the {images} image{plural} that all ranked methods restored with a finite PSNR "
-        f"(left out, {'; '.join(reasons)})"
+        f"{_cell_of(cell)}: means over the {images} image{'' if images == 1 else 's'} that all ranked methods restored "
+        f"with a finite PSNR (left out, {'; '.join(reasons)})"
     )
 
 
@@ -91,13 +97,11 @@ def _unranked_footnote(cell: pd.DataFrame) -> str:
     others = scored[~scored["compared"]]
     if others.empty or len(scored) < 2:
         return ""
-    counts = _by_method(others, others["n_mean"])
-    if len(others) == len(scored):
-        return (
-            f"{_cell_of(cell)}: no image was restored by all methods with a finite PSNR (scored: {counts}), so their "
-            "means cannot be compared and are not ranked; see the paired differences"
-        )
-    return f"{_cell_of(cell)}: not ranked, scored on other images than the rest ({counts}); see the paired differences"
+    than = "" if len(others) == len(scored) else " than the rest"
+    return (
+        f"{_cell_of(cell)}: not ranked, because their means are infinite or over other images{than} "
+        f"({_by_method(others, others['n_mean'])}); see the paired differences"
+    )
 
 
 def _by_method(rows: pd.DataFrame, counts: pd.Series[int]) -> str:

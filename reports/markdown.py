@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from reports.listings import Listing
-from reports.tables import Block, Cell, Row, Table
+from reports.tables import DASH, Block, Cell, Row, Table
 
-LEGEND = "**Bold**: best, <u>underlined</u>: second best of the measured numbers."
+LEGEND = "**Bold**: best, <u>underlined</u>: second best of the measured numbers; (in brackets): an upper bound."
 
 
 def escape(text: str) -> str:
@@ -36,7 +36,8 @@ def _cell(cell: Cell) -> str:
 
 def _row(row: Row) -> list[str]:
     name = f"*{row.name}*" if row.published else escape(row.name)
-    return [name, *map(_cell, row.cells), row.n_scored, row.n_failed]
+    cells = [f"({cell.text})" if row.upper_bound and cell.text != DASH else _cell(cell) for cell in row.cells]
+    return [name, *cells, row.n_scored, row.n_failed]
 
 
 def _block(block: Block) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -13,6 +15,14 @@ PROTOCOLS: dict[str, str] = {  # name -> channels and shaved border, in words
     "ntire17": "RGB, a border of 6 + s pixels shaved at scale s",
 }
 RUN_COLUMNS = [*CELL, "method", "image", "seed", "iterations", "paper_iterations", "status", "error", "note"]
+
+
+LEFT_OUT = {"n_infinite": "infinite", "n_missing": "failed", "n_unshared": "not run by all"}
+"""Column -> why images of a compared method are in no mean (`reports.comparison`)."""
+
+
+def _count_equal(value: str, values: pd.Series[str]) -> int:
+    return int((values == value).sum())
 
 
 def check_protocol(protocol: str) -> None:
@@ -76,9 +86,10 @@ def summarise(scores: pd.DataFrame, protocol: str = "ike") -> pd.DataFrame:
     Columns: set, kind, scale, method, protocol; psnr (dB) and ssim, the means over the n_mean images that
     `compare_cells` takes (seeds of an image are averaged first); psnr is inf where all images are perfect; n_images,
     n_scored and n_failed (images with some run that failed or has no score); n_perfect (scored images with infinite
-    PSNR); compared (the mean is over the same images as those of the other compared methods of the cell);
-    upper_bound; iterations and iterations_max (fewest and most), paper_iterations (what the paper trains), partial
-    (iterations < paper_iterations).
+    PSNR); compared (the mean is over the same images as those of the other compared methods of the cell); same_images
+    (so it is, of an upper bound too); n_infinite, n_missing, n_unshared (images of a compared method in no mean because
+    it was perfect there, has no score, or not all were run on them); upper_bound; iterations and iterations_max (fewest
+    and most), paper_iterations (what the paper trains), partial (iterations < paper_iterations).
 
     Raises ValueError for an unknown protocol, no rows, or a missing column.
     """
@@ -98,6 +109,8 @@ def summarise(scores: pd.DataFrame, protocol: str = "ike") -> pd.DataFrame:
         n_failed=("failed", "sum"),
         n_perfect=("perfect", "sum"),
         compared=("compared", "any"),
+        same_images=("same_images", "any"),
+        **{name: ("left_out", partial(_count_equal, reason)) for name, reason in LEFT_OUT.items()},
         upper_bound=("upper_bound", "any"),
     )
     training = protocol_runs(scores, protocol).groupby(keys, observed=True)
