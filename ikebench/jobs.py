@@ -12,7 +12,7 @@ import pandas as pd
 from ikebench.catalog import configured, method_class, uses
 from ikebench.errors import UserError
 from ikebench.seeds import derive_seed
-from ikebench.store import Row, sr_path, to_rows
+from ikebench.store import WANTED_KEY, Row, sr_path, to_rows
 
 if TYPE_CHECKING:
     from baselines.contract import Precision
@@ -60,6 +60,7 @@ class Job:
         seed: of the method's randomness, derived from the case.
         precision: of the method's networks; fp32 where it has none.
         key: hash of everything that decides the SR image.
+        wanted_key: that of the job as it was asked for, where memory made its tiles smaller since; else the same.
         cost: `cost` times the method's effort; for the order and the time left.
         data: the row of `data.parquet`.
         weights: the method's trained weights, where it needs some.
@@ -70,6 +71,7 @@ class Job:
     seed: int
     precision: "Precision"
     key: str
+    wanted_key: str
     cost: float
     data: Row
     weights: WeightsFile | None = None
@@ -79,19 +81,15 @@ class Job:
         """Where the SR image goes, relative to the workspace."""
         return sr_path(self.case)
 
-    @property
-    def keys(self) -> list[str]:
-        """Give the keys of results that make this job done: its own, and those of smaller tiles.
-
-        With those, because a machine that lacked the memory would else do the same again and again.
-        """
-        smaller = in_smaller_tiles(self) if "tile" in uses(self.choice.method) else None
-        return [self.key, *(smaller.keys if smaller else [])]
+    def is_of(self, row: Row) -> bool:
+        """Say whether a row is what came of this job, on a machine whose memory wanted smaller tiles too."""
+        return self.key in (row["key"], row.get(WANTED_KEY))
 
     def row(self) -> Row:
         """Give the columns of `runs.parquet` that are known before the job runs."""
         return self.case | {
             "key": self.key,
+            WANTED_KEY: self.wanted_key,
             "precision": self.precision,
             "settings": json.dumps(dict(self.choice.settings), sort_keys=True),
             "paper_iterations": self.choice.method.paper_iterations,
@@ -224,7 +222,10 @@ def cost(iterations: int | None, scale: int, height: int, width: int) -> float:
 
 
 def in_smaller_tiles(job: Job) -> Job | None:
-    """Give the job with the method's tiles halved, where it has such and they are not too small already."""
+    """Give the job with the method's tiles halved, where it has such and they are not too small already.
+
+    For want of memory: the job that was asked for stays its `wanted_key`.
+    """
     choice = job.choice
     tile = getattr(choice.method, "tile", None)
     if not isinstance(tile, int) or tile // 2 < SMALLEST_TILE:
@@ -244,8 +245,9 @@ def _job(choice: MethodChoice, row: Row, selection: Selection, weights: WeightsF
     seed = derive_seed("training", base, row["image"], row["kind"], row["scale"]) % MAX_SEED
     work = getattr(choice.method, "effort", 1.0) * cost(iterations, row["scale"], row["height"], row["width"])
     precision = selection.precision if "precision" in used else "fp32"
-    job = Job(case, choice, seed, precision, "", work, row, weights)
-    return replace(job, key=_key(job))
+    job = Job(case, choice, seed, precision, "", "", work, row, weights)
+    key = _key(job)
+    return replace(job, key=key, wanted_key=key)
 
 
 def _key(job: Job) -> str:

@@ -47,7 +47,7 @@ def pending(workspace: Workspace, jobs: Sequence[Job], *, retry_failed: bool = F
     result = Pending()
     for job in jobs:
         row = read_row(workspace.root / row_path(job.sr_path))
-        if row is not None and row["key"] in job.keys:
+        if row is not None and job.is_of(row):
             if row["status"] == "failed" and not (retry_failed or row.get(RETRY)):
                 result.failed.append(row)
                 continue
@@ -170,7 +170,7 @@ def _rows_of_the_lost(workspace: Workspace, group: Sequence[Job], event: Lost) -
 
 
 def _is_done(row: Row | None, workspace: Workspace, job: Job) -> TypeGuard[Row]:
-    if row is None or row["key"] not in job.keys or row["status"] != "ok":
+    if row is None or not job.is_of(row) or row["status"] != "ok":
         return False
     kernel_path = row.get("kernel_path")
     if kernel_path and not is_intact(workspace.root / kernel_path, row.get("kernel_sha256")):

@@ -23,6 +23,9 @@ WEIGHTS_VARIABLE = "IKEBENCH_WEIGHTS"
 RETRY = "retry"
 """In a row file: the failure is none of the method's, so the job runs again without being asked to."""
 
+WANTED_KEY = "wanted_key"
+"""In a row file: the key of the job as it was asked for; `key` differs where memory wanted smaller tiles."""
+
 CASE = {"set": pa.string(), "image": pa.string(), "kind": pa.string(), "scale": pa.int32()}
 RUN_CASE = CASE | {"method": pa.string(), "seed": pa.int64(), "iterations": pa.int64()}
 CASE_COLUMNS = list(CASE)

@@ -152,6 +152,9 @@ def test_smaller_tiles_have_their_own_key_and_still_are_the_job_done(tmp_path):
     write_row(tmp_path / row_path(planned.sr_path), smaller.row() | {"status": "ok", "sr_sha256": sha256})
     assert pending(workspace, [planned]).done == 1
     assert len(pending(workspace, [job(RCAN(tile=256))]).todo) == 1  # asked for smaller ones: larger ones do not do
+    asked_for = job(RCAN(tile=512)).row() | {"status": "ok", "sr_sha256": sha256}
+    write_row(tmp_path / row_path(planned.sr_path), asked_for)  # by hand, not for want of memory
+    assert len(pending(workspace, [planned]).todo) == 1
     assert len(pending(workspace, [job(RCAN(width=32))]).todo) == 1
 
 
@@ -234,6 +237,22 @@ def test_lr_images_of_an_older_degradation_are_made_anew(ikebench, photos):
     assert ikebench("run", "--methods", "bicubic").code == 0
 
 
+def test_listed_parameters_show_their_defaults(ikebench, install_method):
+    install_method("listed", LISTED, "Listed")
+    shown = [line.split() for line in ikebench("list", "methods", "listed").out.splitlines()[1:]]
+    assert shown == [["listed.sizes", "[1]"], ["listed.strength", "2.0"]]
+
+
+LISTED = """
+from dataclasses import dataclass, field
+from baselines.bicubic import Bicubic
+@dataclass(frozen=True)
+class Listed(Bicubic):
+    sizes: list[int] = field(default_factory=lambda: [1])
+    strength: float = 2.0
+"""
+
+
 def test_parameters_are_the_fields_with_a_default():
     @dataclass
     class Some:
@@ -300,6 +319,19 @@ def test_every_file_has_its_own_score(ikebench, scored):
         expected = score_pair(sr, hr[: sr.shape[0], : sr.shape[1]], 2)
         assert {name: row[name] for name in expected} == expected
     assert len(set(found["psnr_ike"])) == 4
+
+
+def test_one_image_of_two_hrs_has_two_scores(ikebench, rivals):
+    for name, top in (("one", 60), ("two", 120)):
+        write_png(Path(f"photos/{name}.png"), skimage.data.chelsea()[top : top + 64, 90:154])
+    ikebench("make-data", "--hr", "photos", "--kind", "median")
+    assert ikebench("run", "--methods", "rival", "--set", "rival.strength=0").code == 0
+    for _ in range(2):  # once more, from the cache
+        found = scores_of(Workspace(Path("bench")))
+        assert found["sr_sha256"].nunique() == 1 and found["psnr_ike"].nunique() == 2
+        for image in ("one", "two"):
+            expected = score_pair(np.zeros((64, 64, 3), np.uint8), read_image(f"bench/{row_hr(image)}"), 2)["psnr_ike"]
+            assert found.loc[("rival", image), "psnr_ike"] == expected
 
 
 def row_hr(image):

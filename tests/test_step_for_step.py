@@ -45,7 +45,8 @@ BUILDERS = {
         task, 4, "fp32"
     ),
 }
-SCHEDULED = [name for name in BUILDERS if name.startswith(("kernelgan", "dualsr", "ike-release")) and "x4" not in name]
+SCHEDULED = ["ike-release x4, no quirks"]
+SCHEDULED += [name for name in BUILDERS if name.startswith(("kernelgan", "dualsr", "ike-release")) and "x4" not in name]
 DECAYING = [name for name in BUILDERS if not name.startswith("zssr") and "x4" not in name]
 
 

@@ -1,11 +1,12 @@
 """Losses that KernelGAN, DualSR and the released IKE share, plainly."""
 
+import math
+from functools import lru_cache
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-from degradations.resample import resize_matrix
 
 
 def keys(x: np.ndarray) -> np.ndarray:
@@ -56,11 +57,24 @@ def kernel_loss(kernel: Tensor, *, constrained: bool) -> Tensor:
 
 def resized(images: Tensor, scale: float, *, low_border: bool = True) -> Tensor:
     """Run MATLAB's imresize, Keys' cubic on the half-pixel grid: (..., h, w) -> (..., s h, s w)."""
-    rows, columns = (
-        torch.from_numpy(resize_matrix(side, round(side * scale), scale, low_border=low_border).toarray()).to(images)
-        for side in images.shape[-2:]
-    )
+    rows, columns = (torch.from_numpy(_weights(side, scale, low_border)).to(images) for side in images.shape[-2:])
     return torch.einsum("ih,...hw,jw->...ij", rows, images, columns)
+
+
+@lru_cache
+def _weights(length: int, scale: float, low_border: bool) -> np.ndarray:
+    """Give what each pixel weighs in each result: (out_length, length). Without the low border, none has taps before 0.
+
+    Beyond the border the line is mirrored, the edge pixel first.
+    """
+    weights, stretch = np.zeros((round(length * scale), length)), min(scale, 1.0)
+    for result, row in enumerate(weights):
+        centre = (result + 0.5) / scale - 0.5
+        for tap in range(math.floor(centre - 2 / stretch), math.ceil(centre + 2 / stretch) + 1):
+            if tap >= 0 or low_border:
+                row[-1 - tap if tap < 0 else min(tap, 2 * length - 1 - tap)] += keys(np.array(stretch * (centre - tap)))
+        row /= row.sum()
+    return weights
 
 
 def sobel(images: Tensor) -> Tensor:

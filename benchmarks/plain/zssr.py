@@ -11,13 +11,13 @@ from .networks import conv_stack, copies
 
 
 class PlainZSSR:
-    """Images in [0, 1]; see `benchmarks.plain.PlainForm`. The learning rate is the training's: it follows the image."""
+    """Images in [0, 1]; see `benchmarks.plain.PlainForm`. At the first learning rate; the policy is apart."""
 
     def __init__(self, training: ZSSRTraining) -> None:
         """Start from the training's weights."""
         self.kernel, self.scale, self.low_border = training.kernel, training.scale, training.grid == "half-pixel"
         self.weights = copies(training.net.weights)
-        self.adam = torch.optim.Adam(self.weights, lr=training.policy.rate, betas=(0.9, 0.999))
+        self.adam = torch.optim.Adam(self.weights, lr=1e-3, betas=(0.9, 0.999))
         self.optimisers = [self.adam]
 
     def step(self, inputs: dict[str, Tensor], iteration: int) -> list[Tensor]:
