@@ -118,6 +118,7 @@ def as_markdown(speeds: dict[str, Speed], peaks: dict[str, dict[str, float]], wo
         "",
         "Seconds per iteration (CPU seconds; forms take turns), and how many times as fast as the same step written",
         "plainly, layer by layer (`benchmarks/plain/`), and as the official code (quoted, fp32, a 2-core AVX-512 CPU).",
+        "Taking turns chills the caches: a training alone, as under throughput below, is faster, the smallest most.",
         "",
         "KernelGAN knows fp32 alone.",
         "",

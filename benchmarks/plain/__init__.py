@@ -1,6 +1,6 @@
 """Every training step a second time, as plainly as a reader of the papers would write it: judge of the fast forms.
 
-Layer by layer, `loss.backward()`, PyTorch's ordinary Adam, contiguous tensors, nothing composed; numbers as the releases
+Layer by layer, `loss.backward()`, PyTorch's ordinary Adam, contiguous tensors, nothing composed; numbers as releases
 have them, written down here once more on purpose. Given to both forms are the crops, their noise and their part of
 ZSSR's loss map (tests/test_draws.py and tests/test_releases.py hold those), and ZSSR's kernel.
 tests/test_step_for_step.py holds ikebench's steps against these, losses, gradients and weights after every optimiser's
