@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from baselines.contract import Precision, Restored, Task, check_ranges
-from baselines.resample import Grid, Resize
+from baselines.resize import Grid, Resize
 from baselines.zeroshot.conv_stack import ConvStack, fan_in_normal
 from baselines.zeroshot.crops import CropPairs, crop_note, crop_side
 from baselines.zeroshot.discriminator import PatchDiscriminator
@@ -21,8 +21,8 @@ from baselines.zeroshot.downscaler import (
     filter_valid,
     normal_around_mean,
 )
-from baselines.zeroshot.losses import BicubicLoss, KernelLoss, bicubic_targets, smoothness_mask
 from baselines.zeroshot.quirks import chosen_quirks
+from baselines.zeroshot.regularisers import BicubicLoss, KernelLoss, bicubic_targets, smoothness_mask
 from baselines.zeroshot.stages import Stages
 from baselines.zeroshot.training import (
     TrainingRun,

@@ -13,8 +13,8 @@ from baselines.zeroshot.conv_stack import xavier_normal
 from baselines.zeroshot.crops import CropPairs, NoisyCrops, crop_note, crop_side
 from baselines.zeroshot.discriminator import PatchDiscriminator
 from baselines.zeroshot.downscaler import KERNEL_SIDE, SMALLEST_CROP, LinearDownscaler, filter_valid
-from baselines.zeroshot.losses import BicubicLoss, KernelLoss, bicubic_targets
 from baselines.zeroshot.quirks import chosen_quirks
+from baselines.zeroshot.regularisers import BicubicLoss, KernelLoss, bicubic_targets
 from baselines.zeroshot.stages import Stages
 from baselines.zeroshot.training import (
     TrainingRun,

@@ -15,7 +15,7 @@ from scipy.stats import linregress
 from torch import Tensor, nn
 
 from baselines.contract import Precision, Restored, Task, check_ranges
-from baselines.resample import Grid, Resize, downscale
+from baselines.resize import Grid, Resize, downscale
 from baselines.zeroshot.conv_stack import ConvStack, fan_in_normal
 from baselines.zeroshot.crops import as_array, crop_note, crop_side, cut_crops, framed, gray
 from baselines.zeroshot.quirks import chosen_quirks

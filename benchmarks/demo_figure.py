@@ -12,7 +12,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from ikebench.image_files import read_image
+from ikebench.images import read_image
 from ikebench.store import Workspace, hr_path, lr_path, read_table
 
 

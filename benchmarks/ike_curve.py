@@ -17,9 +17,9 @@ from baselines.zeroshot.training import TrainingRun
 from degradations.resample import cut_to_multiple, imresize, quantise
 from ikebench.catalog import configured, kind_class
 from ikebench.ike.method import IKE, IKETraining
-from ikebench.image_files import read_image, write_png
-from ikebench.jobs import MAX_SEED
-from ikebench.metrics import score_pair
+from ikebench.images import read_image, write_png
+from ikebench.run.jobs import MAX_SEED
+from ikebench.score.metrics import score_pair
 from ikebench.seeds import derive_seed, lr_rng
 from ikebench.settings import parse_overrides
 

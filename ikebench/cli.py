@@ -264,7 +264,7 @@ def train(**options: Any) -> int:  # noqa: ANN401
     """
     from ikebench import steps
     from ikebench.store import Workspace
-    from ikebench.training import TrainOptions
+    from ikebench.train.loop import TrainOptions
 
     workspace, overrides = Workspace(options.pop("workspace")), parse_overrides(options.pop("settings"))
     return steps.train(workspace, TrainOptions(overrides=overrides, **options))
@@ -310,7 +310,7 @@ def fetch(name: str, scales: list[int] | None, workspace: Path) -> int:
 @click.argument("name", required=False)
 def list_things(what: str, name: str | None) -> None:
     """List what there is; with the NAME of a method or kind, its parameters and their defaults."""
-    from ikebench import listings
+    from ikebench.commands import list as listings
 
     for line in listings.lines(what) if name is None else listings.parameters(name):
         click.echo(line)

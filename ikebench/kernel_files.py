@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ikebench.image_files import sha256_file, write_atomic
+from ikebench.files import sha256_file, write_atomic
 
 
 def write_kernel(path: Path, kernel: NDArray[np.float64]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import ikebench
-from ikebench.image_files import write_atomic
+from ikebench.files import write_atomic
 from ikebench.store import Workspace
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-image", "opencv-python-headless", "pillow", "pandas", "pyarrow")

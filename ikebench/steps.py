@@ -14,16 +14,23 @@ import torch
 import reports
 from baselines.contract import Precision
 from baselines.memory import lacks_memory
-from ikebench import datasets, demo_photos, fetching, jobs, runner, scorer, training, weight_files
 from ikebench.catalog import PAPER_KINDS, Overrides, check_names, method_paths, uses
+from ikebench.data import demo_photos
+from ikebench.data import fetch as fetching
+from ikebench.data import make as datasets
+from ikebench.data.sources import HRSource, check_name, find_hr
 from ikebench.devices import cpu_has_bf16
-from ikebench.engines import run_local
+from ikebench.engines.local import run_local
 from ikebench.errors import UserError
-from ikebench.hr_sources import HRSource, by_stem, check_name, find_hr
+from ikebench.images import by_stem
 from ikebench.progress import Progress
 from ikebench.provenance import append_manifest, provenance
-from ikebench.restoring import Restorer
+from ikebench.run import jobs, runner
+from ikebench.run import weights as weight_files
+from ikebench.run.worker import Restorer
+from ikebench.score import scorer
 from ikebench.store import DATA_SCHEMA, SCORE_SCHEMA, Row, Workspace, collect_runs, frame_of, read_table
+from ikebench.train import loop as training
 
 OK, FAILED, BAD_INPUT = 0, 1, 2
 
@@ -319,7 +326,7 @@ def _engine(options: RunOptions) -> tuple[runner.Engine, tuple[str, ...], int]:
 
 def _ray_engine(options: RunOptions) -> tuple[runner.Engine, tuple[str, ...], int]:
     try:
-        from ikebench.ray_engine import Cluster, run_ray
+        from ikebench.engines.ray import Cluster, run_ray
     except ModuleNotFoundError as error:
         raise UserError("--engine ray needs Ray: pip install 'ikebench[ray]'") from error
     device, share = _ray_device(options)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ikebench.errors import UserError
-from ikebench.image_files import write_atomic
+from ikebench.files import write_atomic
 
 Row = dict[str, Any]
 

@@ -18,9 +18,9 @@ import torch
 from PIL import Image
 
 from baselines import weights
-from ikebench import fetching
+from ikebench.data import fetch as fetching
+from ikebench.data.fetch import Archive, Download, fetch, unpack
 from ikebench.errors import UserError
-from ikebench.fetching import Archive, Download, fetch, unpack
 
 CONTENT = bytes(np.random.default_rng(0).integers(0, 256, 3 * 2**20, dtype=np.uint8))
 

@@ -14,15 +14,17 @@ from baselines.bicubic import Bicubic
 from baselines.edsr import EDSRBaseline
 from baselines.rcan import RCAN
 from baselines.zssr import ZSSR, ZSSRGroundTruth
-from ikebench import scorer
 from ikebench.catalog import METHODS, method_class, parameters, uses
 from ikebench.errors import UserError
-from ikebench.image_files import read_image, sha256_file, write_png
-from ikebench.jobs import MethodChoice, Selection, WeightsFile, changed_settings, in_smaller_tiles, plan
-from ikebench.metrics import score_pair
-from ikebench.runner import pending
+from ikebench.files import sha256_file
+from ikebench.images import read_image, write_png
+from ikebench.run.jobs import MethodChoice, Selection, changed_settings, in_smaller_tiles, plan
+from ikebench.run.runner import pending
+from ikebench.score import scorer
+from ikebench.score.metrics import score_pair
 from ikebench.seeds import derive_seed, lr_rng
 from ikebench.store import DATA_SCHEMA, Workspace, frame_of, read_table, row_path, write_row
+from ikebench.weight_files import WeightsFile
 
 ROW = {
     "set": "photos",

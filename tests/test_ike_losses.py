@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.ndimage import convolve, uniform_filter
 
-from baselines.zeroshot.losses import smoothness_mask
+from baselines.zeroshot.regularisers import smoothness_mask
 from ikebench.ike import losses
 
 

@@ -15,8 +15,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from ikebench import image_files
-from ikebench.image_files import image_paths, png_bytes, read_image, sha256_file, write_atomic, write_png
+from ikebench import files
+from ikebench.files import sha256_file, write_atomic
+from ikebench.images import image_paths, png_bytes, read_image, write_png
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (14, 10, 4), dtype=np.uint8)
 RGB, GRAY, ALPHA = COLOURS[..., :3], COLOURS[..., 0], COLOURS[..., 3]
@@ -269,13 +270,13 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
 
 def test_a_killed_write_leaves_only_a_partial_file_that_is_no_image(tmp_path):
     script = (
-        "import os, sys; from ikebench.image_files import write_atomic\n"
+        "import os, sys; from ikebench.files import write_atomic\n"
         "os.replace = lambda *_: os._exit(9)\n"
         "write_atomic(sys.argv[1], b'data')"
     )
     assert subprocess.run([sys.executable, "-c", script, str(tmp_path / "a.png")], check=False).returncode == 9
     (left,) = tmp_path.iterdir()
-    assert left.suffix == image_files.PARTIAL_SUFFIX and image_paths(tmp_path) == []
+    assert left.suffix == files.PARTIAL_SUFFIX and image_paths(tmp_path) == []
 
 
 def test_written_files_obey_the_umask(tmp_path):
@@ -311,6 +312,6 @@ def test_image_paths_of_no_folder(tmp_path):
 
 
 def test_leaves_import_no_torch():
-    names = "seeds", "metrics", "registration", "image_files"
+    names = "seeds", "score.metrics", "score.registration", "images"
     script = f"import sys, {', '.join('ikebench.' + name for name in names)}; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True)

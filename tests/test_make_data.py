@@ -8,7 +8,8 @@ import skimage.data
 from PIL import Image
 
 from degradations.median import Median
-from ikebench.image_files import read_image, sha256_file
+from ikebench.files import sha256_file
+from ikebench.images import read_image
 from ikebench.seeds import derive_seed
 from ikebench.store import read_table
 

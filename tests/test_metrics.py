@@ -7,8 +7,8 @@ from shared_files import SHARED, needs_shared
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from degradations.resample import cut_to_multiple, imresize, quantise
-from ikebench.image_files import image_paths, read_image
-from ikebench.metrics import PROTOCOLS, luma, psnr, score_pair, ssim, ssim_map
+from ikebench.images import image_paths, read_image
+from ikebench.score.metrics import PROTOCOLS, luma, psnr, score_pair, ssim, ssim_map
 
 HR = SHARED / "data/hr"
 

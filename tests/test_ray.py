@@ -181,7 +181,7 @@ def test_ctrl_c_ends_the_tasks_and_leaves_nothing_half_written(ikebench, tmp_pat
 @pytest.mark.slow
 def test_a_job_that_always_kills_its_worker_is_lost_for_good(ikebench, photos, rivals, monkeypatch):
     pytest.importorskip("ray")
-    monkeypatch.setattr("ikebench.ray_engine.RETRIES", 1)
+    monkeypatch.setattr("ikebench.engines.ray.RETRIES", 1)
     monkeypatch.setenv("PYTHONPATH", str(rivals))  # Ray's processes do not share our sys.path
     ikebench("make-data", "--hr", photos, "--kind", "median")
     command = ("run", "--methods", "bicubic,rival", "--set", "rival.trouble=die", "--engine", "ray", "--workers", 2)
@@ -223,7 +223,7 @@ def test_an_address_without_a_cluster_is_one_line(ikebench, photos):
 
 def test_without_ray_one_line_tells_how_to_get_it(ikebench, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    monkeypatch.delitem(sys.modules, "ikebench.ray_engine", raising=False)
+    monkeypatch.delitem(sys.modules, "ikebench.engines.ray", raising=False)
     outcome = ikebench("run", "--methods", "bicubic", "--engine", "ray")
     assert outcome.code == 2 and outcome.err.strip().endswith("needs Ray: pip install 'ikebench[ray]'")
     assert len(outcome.err.strip().splitlines()) == 1

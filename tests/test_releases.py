@@ -14,7 +14,7 @@ from baselines.zeroshot.crops import as_array, crop_probability, draw_crops, sha
 from baselines.zssr import ZSSR, RatePolicy, ZSSRTraining
 from degradations.resample import bicubic_kernel, imresize, shift_kernel
 from ikebench.ike.release import IKERelease
-from ikebench.image_files import read_image
+from ikebench.images import read_image
 
 OFFICIAL = ("reference", "official", "crop_maps.npz")
 

@@ -15,9 +15,10 @@ import torch
 from processes import start, wait_for
 
 from degradations.resample import imresize, quantise
-from ikebench.image_files import read_image, sha256_file, write_png
-from ikebench.metrics import score_pair
-from ikebench.restoring import CheckpointFile
+from ikebench.files import sha256_file
+from ikebench.images import read_image, write_png
+from ikebench.run.worker import CheckpointFile
+from ikebench.score.metrics import score_pair
 from ikebench.store import RUN_SCHEMA, SCORE_SCHEMA, Workspace, read_row, read_table
 
 
@@ -165,7 +166,7 @@ def test_trouble_with_one_score_leaves_the_others(ikebench, median_data, monkeyp
             raise OSError("the disk has gone")
         return score_pair(read_image("bench/" + run["sr_path"]), read_image("bench/" + data["hr_path"]), 2)
 
-    monkeypatch.setattr("ikebench.scorer._measure", measure)
+    monkeypatch.setattr("ikebench.score.scorer._measure", measure)
     outcome = ikebench("score")
     assert outcome.code == 1 and "Traceback" not in outcome.err
     scores = read_table(Path("bench/scores.parquet")).set_index("image")

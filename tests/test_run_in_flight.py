@@ -17,12 +17,12 @@ from baselines.dualsr import DualSR
 from baselines.kernelgan import KernelGANZSSR
 from ikebench import devices as ikebench_devices
 from ikebench import steps
-from ikebench.engines import HUGE_PAGES_KEPT, Lost, run_local
+from ikebench.engines.local import HUGE_PAGES_KEPT, Lost, run_local
 from ikebench.ike.method import IKE
-from ikebench.image_files import read_image, write_png
-from ikebench.jobs import MethodChoice, Selection, changed_settings, plan
-from ikebench.restoring import SHARE_OF_FREE, Restorer
-from ikebench.runner import execute, grouped, pending
+from ikebench.images import read_image, write_png
+from ikebench.run.jobs import MethodChoice, Selection, changed_settings, plan
+from ikebench.run.runner import execute, grouped, pending
+from ikebench.run.worker import SHARE_OF_FREE, Restorer
 from ikebench.store import Workspace, read_table
 
 

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from baselines.edsr import EDSRBaseline
-from ikebench import restoring
-from ikebench.image_files import read_image, sha256_file
-from ikebench.jobs import WeightsFile
+from ikebench.files import sha256_file
+from ikebench.images import read_image
+from ikebench.run import worker as restoring
 from ikebench.store import read_row, read_table
+from ikebench.weight_files import WeightsFile
 
 
 def baseline(folder, scale=2, name=None, layout="official", seed=0):

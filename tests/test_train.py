@@ -19,7 +19,7 @@ from PIL import Image
 from baselines.edsr import EDSRNet
 from baselines.supervised_training import EDSRBaselineRecipe, PairSampler, SupervisedTraining, orientations
 from degradations.resample import imresize, quantise
-from ikebench.training import Validation
+from ikebench.train.loop import Validation
 
 CPU = torch.device("cpu")
 TINY = EDSRBaselineRecipe(iterations=60, patch=8, batch=4, blocks=1, width=8, learning_rate=1e-2)

@@ -18,8 +18,8 @@ from degradations.resample import bicubic_kernel, correlate, imresize, kernel_ce
 from ikebench.ike.method import IKE, IKETraining
 from ikebench.ike.network import Coupling, DenseShape, IKENet, decode, encode
 from ikebench.ike.release import IKERelease, ReleaseTraining
-from ikebench.kernels import correlation, kernel_psnr
-from ikebench.metrics import score_pair
+from ikebench.score.kernels import correlation, kernel_psnr
+from ikebench.score.metrics import score_pair
 
 
 def gaussian(side, wide, narrow, degrees, centre):
@@ -63,7 +63,7 @@ class Memory:
         file = io.BytesIO()
         torch.save(state, file)
         file.seek(0)
-        self.state = torch.load(file, weights_only=True)  # as `ikebench.restoring.CheckpointFile` reads it
+        self.state = torch.load(file, weights_only=True)  # as `ikebench.run.worker.CheckpointFile` reads it
 
 
 class Killed(Exception):

@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from baselines.contract import Precision, Restored, Task, check_ranges
-from baselines.resample import Grid, Resize
+from baselines.resize import Grid, Resize
 from baselines.zeroshot.conv_stack import ConvStack, xavier_normal
 from baselines.zeroshot.crops import CropPairs, crop_note, crop_side
 from baselines.zeroshot.discriminator import PatchDiscriminator
-from baselines.zeroshot.losses import smoothness_mask
+from baselines.zeroshot.regularisers import smoothness_mask
 from baselines.zeroshot.training import (
     TrainingRun,
     adam,

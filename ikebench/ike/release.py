@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from baselines.contract import Precision, Task
-from baselines.resample import Grid
+from baselines.resize import Grid
 from baselines.zeroshot.crops import NoisyCrops
-from baselines.zeroshot.losses import BicubicLoss, bicubic_targets, sobel_magnitude
 from baselines.zeroshot.quirks import chosen_quirks
+from baselines.zeroshot.regularisers import BicubicLoss, bicubic_targets, sobel_magnitude
 from baselines.zeroshot.training import chunk_span
 from ikebench.ike.method import IKE, Crop, IKETraining
 from ikebench.ike.network import Coupling

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from degradations.resample import cut_to_multiple, imresize, quantise
 from ikebench.errors import UserError
-from ikebench.hr_sources import by_stem
-from ikebench.image_files import read_image, sha256_file
+from ikebench.files import sha256_file
+from ikebench.images import by_stem, read_image
 
 Pixels = NDArray[np.uint8]
 Pair = tuple[Pixels, Pixels]

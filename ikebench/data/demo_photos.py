@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ikebench.hr_sources import HRSource, find_hr
-from ikebench.image_files import read_image, write_png
+from ikebench.data.sources import HRSource, find_hr
+from ikebench.images import read_image, write_png
 
 CROPS = {"astronaut": (0, 130), "coffee": (100, 200)}  # image -> top and left of the crop
 SIDE = 192  # px

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -13,6 +12,7 @@ from ikebench.catalog import configured, method_class, uses
 from ikebench.errors import UserError
 from ikebench.seeds import derive_seed
 from ikebench.store import WANTED_KEY, Row, sr_path, to_rows
+from ikebench.weight_files import WeightsFile
 
 if TYPE_CHECKING:
     from baselines.contract import Precision
@@ -37,14 +37,6 @@ class MethodChoice:
     name: str
     method: Any
     settings: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class WeightsFile:
-    """A file of trained weights, and the SHA-256 of its bytes."""
-
-    path: Path
-    sha256: str
 
 
 Weights = Mapping[tuple[str, int], WeightsFile]  # (name of the method in the catalog, scale) -> file

@@ -1,4 +1,4 @@
-"""Jobs as Ray tasks, on this machine or on many. Ray schedules; this gives the events of `ikebench.engines`.
+"""Jobs as Ray tasks, on this machine or on many. Ray schedules; this gives the events of `ikebench.engines.local`.
 
 Nothing here may be imported before the user asks for Ray: it is an optional dependency.
 """
@@ -16,7 +16,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from ikebench.engines import Event, Finished, Lost, Progressed, Work, keep_memory
+from ikebench.engines.local import Event, Finished, Lost, Progressed, Work, keep_memory
 from ikebench.errors import UserError
 
 RETRIES = 3  # of an item whose worker or node was lost, before it counts as lost for good; Ray's own default

@@ -13,11 +13,12 @@ import pyarrow.parquet as pq
 from degradations.resample import cut_to_multiple
 from ikebench.catalog import kind_class
 from ikebench.errors import one_line
-from ikebench.image_files import read_image, sha256_file
+from ikebench.files import sha256_file
+from ikebench.images import read_image
 from ikebench.kernel_files import read_kernel
-from ikebench.kernels import kernel_psnr
-from ikebench.metrics import METRICS_VERSION, score_pair
-from ikebench.registration import register
+from ikebench.score.kernels import kernel_psnr
+from ikebench.score.metrics import METRICS_VERSION, score_pair
+from ikebench.score.registration import register
 from ikebench.store import CASE_COLUMNS, SCORE_SCHEMA, Row, Workspace, read_table, to_rows, write_table
 
 MEASURES = [name for name in SCORE_SCHEMA.names if name.startswith(("psnr_", "ssim_", "shift_"))]

@@ -11,7 +11,7 @@ import torch
 
 from baselines.memory import lacks_memory
 from ikebench.errors import UserError
-from ikebench.image_files import sha256_file, write_atomic
+from ikebench.files import sha256_file, write_atomic
 from ikebench.store import Row
 
 LOG_COLUMNS = ("iteration", "loss", "psnr", "psnr_bicubic", "seconds")

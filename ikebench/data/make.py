@@ -16,10 +16,11 @@ from degradations.contract import PRESET, Degradation
 from degradations.resample import cut_to_multiple
 from degradations.track2 import Track2
 from ikebench.catalog import Overrides, check_parameters, configured, kind_class
-from ikebench.engines import Finished, Lost, run_local
+from ikebench.data.sources import DIV2K_TRACK2, HRSource
+from ikebench.engines.local import Finished, Lost, run_local
 from ikebench.errors import UserError
-from ikebench.hr_sources import DIV2K_TRACK2, HRSource
-from ikebench.image_files import natural_order, png_bytes, read_image, sha256_file, write_atomic
+from ikebench.files import sha256_file, write_atomic
+from ikebench.images import natural_order, png_bytes, read_image
 from ikebench.kernel_files import is_intact, write_kernel
 from ikebench.seeds import lr_rng
 from ikebench.store import (
@@ -91,7 +92,7 @@ class ImageWork:
 
 @dataclass(frozen=True)
 class Degrader:
-    """Degrades one image after another in a worker process: a picklable `ikebench.engines.Work`."""
+    """Degrades one image after another in a worker process: a picklable `ikebench.engines.local.Work`."""
 
     workspace: Workspace
     recipe: Recipe

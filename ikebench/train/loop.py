@@ -18,11 +18,11 @@ from degradations.resample import imresize, quantise
 from ikebench import devices
 from ikebench.catalog import Overrides, configured, recipe_class
 from ikebench.errors import UserError
-from ikebench.metrics import PROTOCOLS, luma, psnr, shave
 from ikebench.progress import Progress
+from ikebench.score.metrics import PROTOCOLS, luma, psnr, shave
 from ikebench.store import Row, Workspace
-from ikebench.training_files import LOG_COLUMNS, Record
-from ikebench.training_images import ImageSet, Pair, Pixels, find_images, hold_out, read_pairs
+from ikebench.train.images import ImageSet, Pair, Pixels, find_images, hold_out, read_pairs
+from ikebench.train.record import LOG_COLUMNS, Record
 
 PROTOCOL = "dualsr"  # of the validation: luma, s px shaved, as papers report Set5
 TILE = 256  # LR px a side, of validation images on the device

@@ -20,12 +20,14 @@ from baselines.weights import read_weights
 from degradations.resample import quantise
 from ikebench import devices
 from ikebench.catalog import uses
-from ikebench.engines import Send
+from ikebench.engines.local import Send
 from ikebench.errors import one_line
-from ikebench.image_files import read_image, sha256_file, write_atomic, write_png
-from ikebench.jobs import Job, WeightsFile, in_smaller_tiles
+from ikebench.files import sha256_file, write_atomic
+from ikebench.images import read_image, write_png
 from ikebench.kernel_files import read_kernel, write_kernel
+from ikebench.run.jobs import Job, in_smaller_tiles
 from ikebench.store import RETRY, Row, checkpoint_path, estimated_kernel_path, row_path, write_row
+from ikebench.weight_files import WeightsFile
 
 PROGRESS_EVERY = 0.5  # seconds between two messages to the parent
 MOST_IN_FLIGHT = 8  # images on a GPU, however large; a guess until benchmarks/gpu.py has been run on one
@@ -34,7 +36,7 @@ SHARE_OF_FREE = 0.8  # of a GPU's free memory, to be filled: images differ in si
 
 @dataclass(frozen=True)
 class Restorer:
-    """Runs jobs in a worker: a picklable `ikebench.engines.Work`, whose items are lists of jobs.
+    """Runs jobs in a worker: a picklable `ikebench.engines.local.Work`, whose items are lists of jobs.
 
     Attributes:
         root: of the workspace.

@@ -16,7 +16,7 @@ from zipfile import BadZipFile, ZipFile
 from baselines.weights import known_files, read_weights
 from ikebench.catalog import method_class, uses
 from ikebench.errors import UserError
-from ikebench.image_files import PARTIAL_SUFFIX, sha256_file
+from ikebench.files import PARTIAL_SUFFIX, sha256_file
 from ikebench.progress import Progress
 from ikebench.weight_files import checked, in_folder
 

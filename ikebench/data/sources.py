@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ikebench.errors import UserError
-from ikebench.image_files import image_paths
+from ikebench.images import by_stem
 
 SAMPLE_IMAGES = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")  # in scikit-image
 DIV2K_HR = "DIV2K_valid_HR"
@@ -108,23 +108,6 @@ def _folder(folder: Path) -> HRSource:
     if (folder / DIV2K_HR).is_dir():
         return _div2k(folder)
     return HRSource(folder.resolve().name, by_stem(folder))
-
-
-def by_stem(folder: Path, suffix: str = "") -> dict[str, Path]:
-    """Give image name -> file of a folder; a name is the file's stem without `suffix`.
-
-    Raises:
-        UserError: if there are no images, or two share a name.
-    """
-    files: dict[str, Path] = {}
-    for path in image_paths(folder):
-        name = path.stem.removesuffix(suffix)
-        if name in files:
-            raise UserError(f"{folder}: {files[name].name} and {path.name} share a name: rename one of them")
-        files[name] = path
-    if not files:
-        raise UserError(f"{folder}: no images in it")
-    return files
 
 
 def check_name(name: str) -> None:

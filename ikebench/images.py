@@ -1,10 +1,8 @@
-"""Images on disk: any photograph in as 8-bit upright RGB, PNG out, and files that appear whole or not at all."""
+"""Images on disk: any photograph in as 8-bit upright RGB, PNG out."""
 
 import os
 import re
-import secrets
 import warnings
-from hashlib import file_digest
 from io import BytesIO
 from pathlib import Path
 
@@ -14,11 +12,11 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import BITSPERSAMPLE, TiffImageFile
 
+from ikebench.errors import UserError
+from ikebench.files import write_atomic
+
 IMAGE_SUFFIXES = frozenset(".bmp .gif .jp2 .jpeg .jpg .pbm .pgm .png .pnm .ppm .tif .tiff .webp".split())
 """Lower-case suffixes of the files that `image_paths` lists."""
-
-PARTIAL_SUFFIX = ".part"
-"""Suffix of a file still being written; one that is left over belongs to a killed process and may be deleted."""
 
 UPRIGHT = {  # EXIF orientation -> (turn by 90 degrees counter-clockwise so many times, then mirror left to right)
     1: (0, False),
@@ -82,31 +80,6 @@ def write_png(path: str | os.PathLike[str], image: NDArray[np.uint8]) -> None:
     write_atomic(path, png_bytes(image))
 
 
-def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file so that it is there whole or, after a crash, not at all; missing folders are made.
-
-    It is written beside its place, as a hidden file with `PARTIAL_SUFFIX`, and then renamed.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{secrets.token_hex(8)}{PARTIAL_SUFFIX}")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())  # or a power cut could leave the new name with no content
-        os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-
-
-def sha256_file(path: str | os.PathLike[str]) -> str:
-    """Return the SHA-256 of a file's bytes as 64 lower-case hexadecimal digits."""
-    with open(path, "rb") as file:
-        return file_digest(file, "sha256").hexdigest()
-
-
 def image_paths(folder: str | os.PathLike[str]) -> list[Path]:
     """List the image files of a folder by suffix, `img_2.png` before `img_10.png`.
 
@@ -120,6 +93,23 @@ def image_paths(folder: str | os.PathLike[str]) -> list[Path]:
         raise ValueError(f"{folder}: no such folder")
     paths = [path for path in folder.iterdir() if _is_image_name(path.name) and path.is_file()]
     return sorted(paths, key=lambda path: (natural_order(path.name), path.name))
+
+
+def by_stem(folder: Path, suffix: str = "") -> dict[str, Path]:
+    """Give image name -> file of a folder; a name is the file's stem without `suffix`.
+
+    Raises:
+        UserError: if there are no images, or two share a name.
+    """
+    files: dict[str, Path] = {}
+    for path in image_paths(folder):
+        name = path.stem.removesuffix(suffix)
+        if name in files:
+            raise UserError(f"{folder}: {files[name].name} and {path.name} share a name: rename one of them")
+        files[name] = path
+    if not files:
+        raise UserError(f"{folder}: no images in it")
+    return files
 
 
 class _Unsupported(Exception):

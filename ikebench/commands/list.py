@@ -65,7 +65,7 @@ def _kinds() -> list[str]:
 
 
 def _datasets() -> list[str]:
-    from ikebench.hr_sources import DATASETS
+    from ikebench.data.sources import DATASETS
 
     return _columns(list(DATASETS.items()))
 

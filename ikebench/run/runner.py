@@ -8,11 +8,11 @@ from typing import TypeGuard
 
 import pandas as pd
 
-from ikebench.engines import Event, Finished, Lost, Progressed, Work
-from ikebench.jobs import Job, cost
+from ikebench.engines.local import Event, Finished, Lost, Progressed, Work
 from ikebench.kernel_files import is_intact
 from ikebench.progress import Progress
-from ikebench.restoring import Restorer
+from ikebench.run.jobs import Job, cost
+from ikebench.run.worker import Restorer
 from ikebench.store import CASE_COLUMNS, RETRY, Row, Workspace, read_row, read_table, row_path, to_rows, write_row
 
 PNG_BYTES_PER_PIXEL = 2.0  # of a colour photograph, about: DIV2K's are 1.3 to 2.2

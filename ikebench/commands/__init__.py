@@ -1,0 +1,1 @@
+"""What each command of the command line does: its options, its words to a person, its exit code. One file each."""

@@ -1,0 +1,1 @@
+"""The supervised training of `ikebench train`: its loop, its images, its record."""
