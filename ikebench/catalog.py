@@ -42,8 +42,6 @@ USABLE = ("seed", "precision", "weights", "kernel", "tile")  # baselines.contrac
 UNSAID = ("seed", "precision", "tile")  # what a method uses that does not say
 METHOD_ATTRIBUTES = ("version", "scales", "source", "supervision", "paper_iterations")  # baselines.contract.Method
 
-Overrides = Mapping[str, Mapping[str, str]]  # name -> field -> value as typed
-
 
 def method_paths() -> dict[str, str]:
     """Give every method's "module:Class": ours, and those of other names that installed packages bring."""
@@ -126,25 +124,25 @@ def expand_methods(text: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def configured(cls: type, name: str, values: Mapping[str, str]) -> Any:  # noqa: ANN401
-    """Build a frozen dataclass with some fields given as text: the one place where hyperparameters are overridden.
+def configured(cls: type, name: str, settings: Mapping[str, str]) -> Any:  # noqa: ANN401
+    """Build a frozen dataclass with some fields given as text: the one place where hyperparameters are set.
 
     Raises:
         UserError: for an unknown field (with a near match) or a value that does not fit it.
     """
     hints = get_type_hints(cls)
-    check_parameters(cls, name, values)
-    changes = {field: parse_value(f"{name}.{field}", text, hints[field]) for field, text in values.items()}
+    check_parameters(cls, name, settings)
+    changes = {field: parse_value(f"{name}.{field}", text, hints[field]) for field, text in settings.items()}
     try:
         return replace(cls(), **changes)
     except ValueError as error:
         raise UserError(str(error)) from error
 
 
-def check_parameters(cls: type, name: str, values: Mapping[str, str]) -> None:
+def check_parameters(cls: type, name: str, settings: Mapping[str, str]) -> None:
     """Refuse the first unknown field, with a near match."""
     known = [field.name for field in parameters(cls)]
-    for field in values:
+    for field in settings:
         if field not in known:
             raise unknown(f"parameter of {name}", field, known)
 

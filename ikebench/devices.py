@@ -1,4 +1,4 @@
-"""Torch devices: their names, clocks, memory and arithmetic."""
+"""What workers do with their torch device: its name, clock, memory and arithmetic."""
 
 import ctypes
 from contextlib import suppress
@@ -8,17 +8,10 @@ import torch
 
 from baselines.contract import Precision
 
-CPU_INFO = Path("/proc/cpuinfo")
-
 
 def name_of(device: torch.device) -> str:
     """Give the GPU's own name, or `cpu`."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-
-
-def cpu_has_bf16() -> bool:
-    """Say whether this machine's CPU has instructions for bfloat16 (AVX-512 BF16, AMX, ARM's BF16)."""
-    return "bf16" in CPU_INFO.read_text()
 
 
 def select(device: torch.device) -> None:

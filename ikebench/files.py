@@ -32,3 +32,11 @@ def sha256_file(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file's bytes as 64 lower-case hexadecimal digits."""
     with open(path, "rb") as file:
         return file_digest(file, "sha256").hexdigest()
+
+
+def is_intact(path: str | os.PathLike[str], expected_sha256: str | None) -> bool:
+    """Say whether a file is there as it was written."""
+    try:
+        return sha256_file(path) == expected_sha256
+    except OSError:
+        return False

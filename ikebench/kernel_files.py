@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ikebench.files import sha256_file, write_atomic
+from ikebench.files import write_atomic
 
 
 def write_kernel(path: Path, kernel: NDArray[np.float64]) -> str:
@@ -19,17 +19,25 @@ def write_kernel(path: Path, kernel: NDArray[np.float64]) -> str:
     return sha256(data).hexdigest()
 
 
+def write_matlab(path: Path, kernel: NDArray[np.float64]) -> None:
+    """Write a kernel as MATLAB reads it: variable `Kernel`."""
+    from scipy.io import savemat  # half a second that most runs do not need
+
+    buffer = io.BytesIO()
+    savemat(buffer, {"Kernel": kernel})  # type: ignore[arg-type]  # the stubs miss file objects
+    write_atomic(path, buffer.getvalue())
+
+
 def read_kernel(root: Path, path: str, expected_sha256: str | None, remedy: str) -> NDArray[np.float64]:
     """Read a kernel at a path relative to a workspace.
 
     Raises:
         OSError: if the file is not there as it was written; says what to do, the `remedy`.
     """
-    if not is_intact(root / path, expected_sha256):
+    try:
+        data = (root / path).read_bytes()
+    except FileNotFoundError:
+        data = b""
+    if sha256(data).hexdigest() != expected_sha256:
         raise OSError(f"{path} is not as it was written: {remedy}")
-    return np.load(root / path)
-
-
-def is_intact(path: Path, expected_sha256: str | None) -> bool:
-    """Say whether a file is there as it was written."""
-    return path.exists() and sha256_file(path) == expected_sha256
+    return np.load(io.BytesIO(data))

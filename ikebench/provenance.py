@@ -12,7 +12,7 @@ from typing import Any
 
 import ikebench
 from ikebench.files import write_atomic
-from ikebench.store import Workspace
+from ikebench.store.workspace import Workspace
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-image", "opencv-python-headless", "pillow", "pandas", "pyarrow")
 
@@ -21,7 +21,7 @@ def provenance(command: str, flags: dict[str, Any]) -> dict[str, Any]:
     """Describe this command: what it was, when, with which code on which machine."""
     return {
         "command": command,
-        "flags": {name: str(value) for name, value in flags.items()},
+        "flags": {name: str(value) for name, value in flags.items() if name != "workspace"},
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "ikebench": ikebench.__version__,
         **_source_state(),
@@ -33,13 +33,15 @@ def provenance(command: str, flags: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def append_manifest(workspace: Workspace, entry: dict[str, Any]) -> None:
-    """Add a command to the workspace's manifest."""
+def describe(workspace: Workspace, command: str, flags: dict[str, Any]) -> dict[str, Any]:
+    """Describe this command, also in the workspace's manifest."""
+    entry = provenance(command, flags)
     try:
         entries = json.loads(workspace.manifest.read_text())["commands"]
     except (OSError, ValueError, KeyError):
         entries = []
     write_atomic(workspace.manifest, json.dumps({"commands": [*entries, entry]}, indent=1).encode())
+    return entry
 
 
 def _source_state() -> dict[str, Any]:

@@ -15,8 +15,8 @@ def derive_seed(*parts: str | int) -> int:
     return int.from_bytes(sha256(text.encode()).digest()[:8], "big")
 
 
-def lr_rng(base: int, image: str, kind: str, scale: int) -> tuple[int, np.random.Generator]:
-    """Return the seed of one LR image and its generator: PCG64 seeded with `derive_seed(base, image, kind, scale)`.
+def lr_seed(base: int, image: str, kind: str, scale: int) -> int:
+    """Give the seed of one LR image: `derive_seed(base, image, kind, scale)`.
 
     The method that will restore the image is no part of it: every method gets the same LR image.
 
@@ -26,5 +26,9 @@ def lr_rng(base: int, image: str, kind: str, scale: int) -> tuple[int, np.random
         kind: the degradation, `median`.
         scale: how many times smaller the LR image is.
     """
-    seed = derive_seed(base, image, kind, scale)
-    return seed, np.random.Generator(np.random.PCG64(seed))
+    return derive_seed(base, image, kind, scale)
+
+
+def lr_rng(base: int, image: str, kind: str, scale: int) -> np.random.Generator:
+    """Give the generator of one LR image: PCG64, seeded with its `lr_seed`."""
+    return np.random.Generator(np.random.PCG64(lr_seed(base, image, kind, scale)))

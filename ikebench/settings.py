@@ -1,7 +1,7 @@
 """`--set name.field=value` and `--weights name=file`: from text to typed values."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -11,20 +11,24 @@ from ikebench.errors import UserError
 TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
-def parse_overrides(settings: Sequence[str]) -> dict[str, dict[str, str]]:
+Settings = Mapping[str, Mapping[str, str]]
+"""Name of a kind, a method or a network -> field -> value as typed."""
+
+
+def parse_settings(texts: Sequence[str]) -> Settings:
     """Sort `name.field=value` texts by name.
 
     Raises:
         UserError: for a text of another form.
     """
-    overrides: dict[str, dict[str, str]] = {}
-    for setting in settings:
-        target, equals, value = setting.partition("=")
+    settings: dict[str, dict[str, str]] = {}
+    for text in texts:
+        target, equals, value = text.partition("=")
         name, dot, field = target.strip().partition(".")
         if not (equals and dot and name and field):
-            raise UserError(f"--set {setting}: write it as name.parameter=value, for example median.size=3")
-        overrides.setdefault(name, {})[field] = value.strip()
-    return overrides
+            raise UserError(f"--set {text}: write it as name.parameter=value, for example median.size=3")
+        settings.setdefault(name, {})[field] = value.strip()
+    return settings
 
 
 def parse_weights(texts: Sequence[str]) -> dict[str, list[Path]]:

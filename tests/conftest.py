@@ -12,7 +12,6 @@ import skimage.data
 import torch
 from PIL import Image
 
-from ikebench import steps
 from ikebench.cli import main
 
 torch.set_num_threads(1)  # the tests' images are too small for more, and two waiting threads can take minutes
@@ -43,7 +42,8 @@ def ikebench(capsys, tmp_path, monkeypatch):
     monkeypatch.delenv("IKEBENCH_DIV2K", raising=False)
     monkeypatch.delenv("IKEBENCH_WORKSPACE", raising=False)
     monkeypatch.delenv("IKEBENCH_WEIGHTS", raising=False)
-    monkeypatch.setattr(steps, "_cores", lambda: 1)
+    for module in ("ikebench.run.placement.machine", "ikebench.commands.make_data", "ikebench.commands.score"):
+        monkeypatch.setattr(f"{module}.core_count", lambda: 1)
 
     def run(*arguments):
         with pytest.raises(SystemExit) as stop:

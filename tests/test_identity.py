@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import skimage.data
+from tables import read_table
 
 from baselines.bicubic import Bicubic
 from baselines.edsr import EDSRBaseline
@@ -18,12 +19,16 @@ from ikebench.catalog import METHODS, method_class, parameters, uses
 from ikebench.errors import UserError
 from ikebench.files import sha256_file
 from ikebench.images import read_image, write_png
-from ikebench.run.jobs import MethodChoice, Selection, changed_settings, in_smaller_tiles, plan
-from ikebench.run.runner import pending
+from ikebench.run.jobs import MethodChoice, Selection, in_smaller_tiles, plan
+from ikebench.run.pending import pending
 from ikebench.score import scorer
 from ikebench.score.metrics import score_pair
-from ikebench.seeds import derive_seed, lr_rng
-from ikebench.store import DATA_SCHEMA, Workspace, frame_of, read_table, row_path, write_row
+from ikebench.seeds import derive_seed, lr_seed
+from ikebench.store.hashes import Hashes
+from ikebench.store.row_files import RowFiles, write_row
+from ikebench.store.rows import DataRow, RunRow
+from ikebench.store.tables import read_rows
+from ikebench.store.workspace import Workspace, row_path
 from ikebench.weight_files import WeightsFile
 
 ROW = {
@@ -49,9 +54,9 @@ WEIGHTS = WeightsFile(Path("edsr.pt"), "d")
 
 def job(method=None, *, label="m", name="m", selection=None, weights=WEIGHTS, **changes):
     method = method or ZSSR()
-    choice = MethodChoice(label, name, method, changed_settings(method))
-    data = frame_of([ROW | changes], DATA_SCHEMA)
-    [planned], _ = plan(data, [choice], selection or Selection(), {(name, 2): weights, (name, 4): weights})
+    choice = MethodChoice(label, name, method)
+    files = {(name, scale): weights for scale in (2, 4)}
+    [planned], _ = plan([DataRow(**ROW | changes)], [choice], selection or Selection(), files)
     return planned
 
 
@@ -101,7 +106,7 @@ def test_where_an_image_lies_and_what_it_is_called_does_not_count():
 
 def test_the_kernel_counts_for_those_who_know_it():
     assert key(ZSSRGroundTruth()) != key(ZSSRGroundTruth(), kernel_sha256="x")
-    assert job(ZSSRGroundTruth()).row()["upper_bound"] and not job().row()["upper_bound"]
+    assert job(ZSSRGroundTruth()).row().upper_bound and not job().row().upper_bound
 
 
 def test_weights_count_for_those_who_take_some():
@@ -112,7 +117,7 @@ def test_weights_count_for_those_who_take_some():
 def test_bicubic_knows_neither_seed_nor_precision():
     other = job(Bicubic(), selection=Selection(seed=5, precision="bf16"))
     assert other.key == key(Bicubic()) == key(Bicubic(), image="dog") != key(Bicubic(), scale=4)
-    assert other.case["seed"] == 0 and other.row()["precision"] == "fp32"
+    assert other.case.seed == 0 and other.row().precision == "fp32"
 
 
 def test_tiles_count_where_they_change_the_image():
@@ -151,18 +156,25 @@ def test_smaller_tiles_have_their_own_key_and_still_are_the_job_done(tmp_path):
     assert smaller.choice.method.tile == 512 and smaller.key == key(RCAN(tile=512)) != planned.key
     write_png(tmp_path / planned.sr_path, np.zeros((8, 8, 3), np.uint8))
     sha256 = sha256_file(tmp_path / planned.sr_path)
-    write_row(tmp_path / row_path(planned.sr_path), smaller.row() | {"status": "ok", "sr_sha256": sha256})
-    assert pending(workspace, [planned]).done == 1
-    assert len(pending(workspace, [job(RCAN(tile=256))]).todo) == 1  # asked for smaller ones: larger ones do not do
-    asked_for = job(RCAN(tile=512)).row() | {"status": "ok", "sr_sha256": sha256}
-    write_row(tmp_path / row_path(planned.sr_path), asked_for)  # by hand, not for want of memory
-    assert len(pending(workspace, [planned]).todo) == 1
-    assert len(pending(workspace, [job(RCAN(width=32))]).todo) == 1
+
+    def ended(job):
+        row = replace(job.row(), status="ok", sr_path=job.sr_path, sr_sha256=sha256)
+        write_row(tmp_path / row_path(job.sr_path), row)
+
+    def sorted_out(job):
+        return pending([job], RowFiles(workspace), Hashes(tmp_path))
+
+    ended(smaller)
+    assert sorted_out(planned).done == 1
+    assert len(sorted_out(job(RCAN(tile=256))).todo) == 1  # asked for smaller ones: larger ones do not do
+    ended(job(RCAN(tile=512)))  # by hand, not for want of memory
+    assert len(sorted_out(planned).todo) == 1
+    assert len(sorted_out(job(RCAN(width=32))).todo) == 1
 
 
 def test_training_does_not_go_on_in_the_random_numbers_of_the_data():
     assert job().seed != derive_seed(0, "cat", "gaussian", 2) % 2**63
-    assert lr_rng(0, "cat", "gaussian", 2)[0] == derive_seed(0, "cat", "gaussian", 2)  # data sets stay as they were
+    assert lr_seed(0, "cat", "gaussian", 2) == derive_seed(0, "cat", "gaussian", 2)  # data sets stay as they were
 
 
 # ---- true kernels
@@ -290,7 +302,9 @@ def test_bicubic_is_done_whatever_the_precision_and_the_seed(ikebench, photos):
 
 
 def scores_of(workspace):
-    return scorer.score(workspace, read_table(workspace.runs_table), {}).scores.set_index(["method", "image"])
+    runs, data = read_rows(workspace.runs_table, RunRow), read_rows(workspace.data_table, DataRow)
+    scorer.score(workspace, runs, data, Hashes(workspace.root), {})
+    return read_table(workspace.scores_table).set_index(["method", "image"])
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
+from tables import read_table
 
 from degradations.median import Median
 from ikebench.files import sha256_file
 from ikebench.images import read_image
 from ikebench.seeds import derive_seed
-from ikebench.store import read_table
 
 
 def table(path="bench/data.parquet"):

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from processes import start, wait_for
+from tables import read_table
 
-from ikebench.store import read_row, read_table
+from ikebench.store.row_files import read_row
 
 TIMINGS = ("seconds", "peak_mem_mib")
 

@@ -13,13 +13,16 @@ import scipy.io
 import skimage.data
 import torch
 from processes import start, wait_for
+from tables import read_table
 
 from degradations.resample import imresize, quantise
 from ikebench.files import sha256_file
 from ikebench.images import read_image, write_png
-from ikebench.run.worker import CheckpointFile
+from ikebench.run.checkpoint import CheckpointFile
 from ikebench.score.metrics import score_pair
-from ikebench.store import RUN_SCHEMA, SCORE_SCHEMA, Workspace, read_row, read_table
+from ikebench.store.row_files import read_row
+from ikebench.store.rows import RunRow, ScoreRow, schema_of
+from ikebench.store.workspace import Workspace
 
 
 def runs():
@@ -39,7 +42,7 @@ def test_two_commands_give_images_scores_and_tables(ikebench, median_data):
     outcome = ikebench("run", "--methods", "bicubic,ike", "--iterations", 2)
     assert outcome.code == 0, outcome.err
     table = runs()
-    assert table.columns.tolist() == RUN_SCHEMA.names and len(table) == 4
+    assert table.columns.tolist() == schema_of(RunRow).names and len(table) == 4
     assert set(table["status"]) == {"ok"} and (table["seconds"] > 0).all() and (table["peak_mem_mib"] > 10).all()
     for row in table.to_dict("records"):
         assert row["sr_path"] == f"sr/{row['method']}/photos/median/X2/{row['image']}.png"
@@ -47,7 +50,7 @@ def test_two_commands_give_images_scores_and_tables(ikebench, median_data):
     trained = table.set_index("method")["iterations"]
     assert trained["bicubic"].isna().all() and (trained["ike"] == 2).all()
     scored = scores()
-    assert scored.columns.tolist() == SCORE_SCHEMA.names and len(scored) == 4
+    assert scored.columns.tolist() == schema_of(ScoreRow).names and len(scored) == 4
     [row] = scored[(scored["method"] == "bicubic") & (scored["image"] == "cat")].to_dict("records")
     hr = read_image("bench/data/photos/HR/cat.png")
     expected = quantise(imresize(read_image("bench/data/photos/LR_median/X2/catx2.png"), 2))
@@ -125,7 +128,7 @@ def test_trouble_in_one_job_is_a_row_and_the_rest_goes_on(ikebench, median_data,
     assert (failed["method"], failed["image"]) == ("rival", "cat") and words in failed["error"]
     if trouble == "raise":
         row = read_row(Path("bench/sr/rival/photos/median/X2/cat.json"))
-        assert 'RuntimeError("no luck' in row["traceback"]
+        assert 'RuntimeError("no luck' in row.traceback
     ikebench("score")
     assert words.split(":")[0] in Path("bench/report/report.md").read_text()
     again = ikebench(*command)
@@ -162,9 +165,9 @@ def test_trouble_with_one_score_leaves_the_others(ikebench, median_data, monkeyp
     Path("bench/scores.parquet").unlink()
 
     def measure(workspace, run, data):
-        if run["image"] == "cat":
+        if run.image == "cat":
             raise OSError("the disk has gone")
-        return score_pair(read_image("bench/" + run["sr_path"]), read_image("bench/" + data["hr_path"]), 2)
+        return score_pair(read_image("bench/" + run.sr_path), read_image("bench/" + data.hr_path), 2)
 
     monkeypatch.setattr("ikebench.score.scorer._measure", measure)
     outcome = ikebench("score")
@@ -340,7 +343,7 @@ def test_killed_in_the_middle_and_run_again(ikebench, tmp_path, medians, rivals,
     process.communicate(timeout=30)
     assert process.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
     time.sleep(1.5)  # an orphan would end its job in this time
-    ended_before = {row["image"] for row in rows(tmp_path)}
+    ended_before = {row.image for row in rows(tmp_path)}
     assert 2 <= len(ended_before) < 6
     ends = log.read_text().count("end")
 

@@ -10,20 +10,25 @@ from typing import ClassVar
 import pytest
 import torch
 import torch.nn.functional as F
+from tables import read_table
 
 from baselines.bicubic import Bicubic
 from baselines.contract import Restored, SomeFailed
 from baselines.dualsr import DualSR
 from baselines.kernelgan import KernelGANZSSR
-from ikebench import devices as ikebench_devices
-from ikebench import steps
+from ikebench import devices, machine
 from ikebench.engines.local import HUGE_PAGES_KEPT, Lost, run_local
 from ikebench.ike.method import IKE
 from ikebench.images import read_image, write_png
-from ikebench.run.jobs import MethodChoice, Selection, changed_settings, plan
-from ikebench.run.runner import execute, grouped, pending
+from ikebench.run.jobs import MethodChoice, Selection, plan
+from ikebench.run.pending import pending
+from ikebench.run.runner import execute, grouped
 from ikebench.run.worker import SHARE_OF_FREE, Restorer
-from ikebench.store import Workspace, read_table
+from ikebench.store.hashes import Hashes
+from ikebench.store.row_files import RowFiles
+from ikebench.store.rows import DataRow
+from ikebench.store.tables import read_rows
+from ikebench.store.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -72,8 +77,8 @@ def planned(medians):
     Hungry.calls.clear()
 
     def jobs_of(method):
-        choice = MethodChoice("hungry", "hungry", method, changed_settings(method))
-        return plan(read_table(Path("bench/data.parquet")), [choice], Selection())[0]
+        choice = MethodChoice("hungry", "hungry", method)
+        return plan(read_rows(Path("bench/data.parquet"), DataRow), [choice], Selection())[0]
 
     return jobs_of
 
@@ -87,45 +92,45 @@ def restored(jobs, in_flight=4, **settings):
 def test_each_job_of_a_group_has_its_row(planned):
     jobs = planned(Hungry())
     rows, sent = restored(jobs)
-    assert Hungry.calls == [4, 1] and [row["in_flight"] for row in rows] == [4, 4, 4, 4, 1]
-    assert [row["key"] for row in rows] == [job.key for job in jobs] and {row["status"] for row in rows} == {"ok"}
-    assert {row["note"] for row in rows} == {"restored by a test"}
+    assert Hungry.calls == [4, 1] and [row.in_flight for row in rows] == [4, 4, 4, 4, 1]
+    assert [row.key for row in rows] == [job.key for job in jobs] and {row.status for row in rows} == {"ok"}
+    assert {row.note for row in rows} == {"restored by a test"}
     alone, _ = restored(jobs, in_flight=None)
-    assert [row["sr_sha256"] for row in alone] == [row["sr_sha256"] for row in rows]
-    assert {row["in_flight"] for row in alone} == {1}
+    assert [row.sr_sha256 for row in alone] == [row.sr_sha256 for row in rows]
+    assert {row.in_flight for row in alone} == {1}
     assert sent[0] == (0, 4)  # the mean of five jobs
 
 
 def test_the_seconds_of_a_group_are_shared(planned):
     jobs, started = planned(Hungry(seconds=0.2))[:4], time.perf_counter()
     rows, _ = restored(jobs)
-    assert Hungry.calls == [4] and 0.2 <= sum(row["seconds"] for row in rows) < time.perf_counter() - started
+    assert Hungry.calls == [4] and 0.2 <= sum(row.seconds for row in rows) < time.perf_counter() - started
 
 
 def test_what_memory_does_not_hold_is_halved(planned):
     rows, _ = restored(planned(Hungry(holds=1)))
     assert Hungry.calls == [4, 2, 1, 1, 1, 1, 1]
-    assert {(row["status"], row["in_flight"]) for row in rows} == {("ok", 1)} and len(rows) == 5
+    assert {(row.status, row.in_flight) for row in rows} == {("ok", 1)} and len(rows) == 5
 
 
 def test_what_ended_before_memory_ran_out_is_kept(planned):
     jobs = planned(Hungry(partly=True))
     rows, _ = restored(jobs)
-    assert Hungry.calls == [4, 2, 1] and [row["in_flight"] for row in rows] == [4, 2, 4, 4, 1]
-    assert {row["status"] for row in rows} == {"ok"} and [row["key"] for row in rows] == [job.key for job in jobs]
+    assert Hungry.calls == [4, 2, 1] and [row.in_flight for row in rows] == [4, 2, 4, 4, 1]
+    assert {row.status for row in rows} == {"ok"} and [row.key for row in rows] == [job.key for job in jobs]
 
 
 def test_then_come_smaller_tiles_and_the_row_says_so(planned):
     rows, _ = restored(planned(Hungry(holds=1, tile=256, tile_held=70))[:2])
     assert Hungry.calls == [2, 1, 1, 1, 1, 1, 1]
-    assert {row["status"] for row in rows} == {"ok"} and {json.loads(row["settings"])["tile"] for row in rows} == {64}
+    assert {row.status for row in rows} == {"ok"} and {json.loads(row.settings)["tile"] for row in rows} == {64}
 
 
 def test_and_at_last_the_job_fails_in_one_clear_line(planned):
     rows, _ = restored(planned(Hungry(holds=0))[:2])
-    assert Hungry.calls == [2, 1, 1] and [row["status"] for row in rows] == ["failed"] * 2
+    assert Hungry.calls == [2, 1, 1] and [row.status for row in rows] == ["failed"] * 2
     expected = "the GPU's memory does not hold it: CUDA out of memory. Tried to allocate 2.00 GiB"
-    assert {row["error"] for row in rows} == {expected}
+    assert {row.error for row in rows} == {expected}
 
 
 @pytest.mark.parametrize(("vague", "calls"), [(False, [4, 1]), (True, [4, 1, 1, 1, 1, 1])])
@@ -134,7 +139,7 @@ def test_trouble_with_one_image_leaves_the_others(planned, vague, calls):
     rows, _ = restored(planned(Hungry(troubled=True, vague=vague)))
     assert Hungry.calls == calls
     expected = ["failed"] * 5 if vague else ["failed", "ok", "ok", "ok", "failed"]  # alone, each is the first
-    assert [row["status"] for row in rows] == expected
+    assert [row.status for row in rows] == expected
     assert rows[0]["error"] == "it diverged" and "FloatingPointError" in rows[0]["traceback"]
 
 
@@ -142,7 +147,7 @@ def test_a_damaged_file_in_a_group_costs_that_job_alone(planned):
     jobs = planned(Hungry())
     write_png("bench/" + jobs[1].data["lr_path"], read_image("bench/" + jobs[0].data["lr_path"]))
     rows, _ = restored(jobs)
-    assert [row["status"] for row in rows] == ["ok", "failed", "ok", "ok", "ok"] and "make-data" in rows[1]["error"]
+    assert [row.status for row in rows] == ["ok", "failed", "ok", "ok", "ok"] and "make-data" in rows[1].error
 
 
 def test_a_lost_group_is_tried_again(ikebench, planned):
@@ -154,14 +159,14 @@ def test_a_lost_group_is_tried_again(ikebench, planned):
 
     workspace = Workspace(Path("bench"))
     restorer = Restorer(Path("bench"), ("cpu",), in_flight=4)
-    assert len(execute(workspace, jobs, restorer, engine, workers=1)) == 5
-    again = pending(workspace, jobs)
+    assert len(execute(workspace, grouped(jobs, 4), restorer, engine)) == 5
+    again = pending(jobs, RowFiles(workspace), Hashes(workspace.root))
     assert len(again.todo) == 4 and len(again.failed) == 1
 
 
 def test_only_trainings_of_one_method_and_scale_are_put_together(planned):
     jobs = planned(Hungry())
-    others = [replace(job, case=job.case | {"scale": 4}) for job in jobs]
+    others = [replace(job, case=replace(job.case, scale=4)) for job in jobs]
     mixed = [job for pair in zip(jobs, others, strict=True) for job in pair]
     assert [len(group) for group in grouped(mixed, 3)] == [3, 3, 2, 2]
     assert {job.key for group in grouped(mixed, 3) for job in group} == {job.key for job in mixed}
@@ -192,7 +197,7 @@ def test_tf32_without_a_gpu_is_one_line(ikebench, photos):
 @pytest.mark.parametrize(("flags", "said"), [("fma avx512_bf16", False), ("fma avx2", True)])
 def test_bf16_on_a_cpu_without_it_is_said(ikebench, photos, tmp_path, monkeypatch, flags, said):
     ikebench("make-data", "--hr", photos, "--kind", "median", "--limit", "1")
-    monkeypatch.setattr(ikebench_devices, "CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(machine, "CPU_INFO", tmp_path / "cpuinfo")
     (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags : {flags}\n")
     command = ("run", "--methods", "zssr", "--iterations", 1, "--precision", "bf16", "--device", "cpu")
     outcome = ikebench(*command, "--workers", 1)
@@ -210,7 +215,7 @@ def gpu_memory(monkeypatch):
 @pytest.mark.parametrize(("share", "room", "calls"), [(1.0, 4, [4, 1]), (0.5, 3, [3, 2]), (0.1, 1, [1] * 5)])
 def test_the_first_image_tells_how_many_fit(planned, gpu_memory, share, room, calls):
     gpu, jobs = torch.device("cuda:1"), planned(Hungry())
-    assert max(ikebench_devices.room_for(gpu, SHARE_OF_FREE, share), 1) == room
+    assert max(devices.room_for(gpu, SHARE_OF_FREE, share), 1) == room
     restorer = Restorer(Path("bench"), ("cpu",), gpu_share=share)
     restorer._learn_room({0: jobs[0]}, gpu)
     restorer(jobs, 0, lambda *done: None)
@@ -224,20 +229,20 @@ def test_workers_take_the_gpus_in_turns(planned, monkeypatch):
         taken.append(str(device))
         raise InterruptedError
 
-    monkeypatch.setattr(ikebench_devices, "select", select)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    restorer = Restorer(Path("bench"), steps._devices("auto"))
+    monkeypatch.setattr(devices, "select", select)
+    monkeypatch.setattr(machine, "gpu_count", lambda: 2)
+    restorer = Restorer(Path("bench"), machine.available("auto"))
     for worker in range(4):
         with pytest.raises(InterruptedError):
             restorer(planned(Hungry()), worker, lambda *done: None)
-    assert taken == ["cuda:0", "cuda:1", "cuda:0", "cuda:1"] and steps._devices("cuda:1") == ("cuda:1",)
+    assert taken == ["cuda:0", "cuda:1", "cuda:0", "cuda:1"] and machine.available("cuda:1") == ("cuda:1",)
 
 
 def test_longest_jobs_come_first(medians):
     medians(2)
     methods = [KernelGANZSSR(), replace(IKE(), iterations=3000), replace(DualSR(), iterations=100), Bicubic()]
-    choices = [MethodChoice(name, name, method, {}) for name, method in zip("kidb", methods, strict=True)]
-    jobs, _ = plan(read_table(Path("bench/data.parquet")), choices, Selection())
+    choices = [MethodChoice(name, name, method) for name, method in zip("kidb", methods, strict=True)]
+    jobs, _ = plan(read_rows(Path("bench/data.parquet"), DataRow), choices, Selection())
     order = [job.choice.label for job in jobs]
     assert order == sorted(order, key="ikdb".index) and set(order) == set("ikdb")
 
@@ -245,7 +250,7 @@ def test_longest_jobs_come_first(medians):
 @pytest.mark.gpu
 def test_gpu_worker_measures_the_first_image_and_fills_the_memory(planned):
     rows = Restorer(Path("bench"), ("cuda:0",))(planned(Hungry()), 0, lambda *done: None)
-    assert Hungry.calls == [1, 4] and {row["status"] for row in rows} == {"ok"}
+    assert Hungry.calls == [1, 4] and {row.status for row in rows} == {"ok"}
     assert not torch.backends.cudnn.allow_tf32
 
 

@@ -5,12 +5,13 @@ from pathlib import Path
 import checkpoints
 import pytest
 import torch
+from tables import read_table
 
 from baselines.edsr import EDSRBaseline
 from ikebench.files import sha256_file
 from ikebench.images import read_image
 from ikebench.run import worker as restoring
-from ikebench.store import read_row, read_table
+from ikebench.store.row_files import read_row
 from ikebench.weight_files import WeightsFile
 
 
@@ -193,4 +194,4 @@ def test_somebody_elses_method_gets_its_weights(ikebench, median_data, needy, tm
     outcome = ikebench("run", "--methods", "needy", "--weights", f"needy={tmp_path / 'a.pt'}")
     assert outcome.code == 0, outcome.err
     row = read_row(Path("bench/sr/needy/photos/median/X2/cat.json"))
-    assert row["note"] == "weights a.pt; False ['a.weight']" and len(row["weights_sha256"]) == 64
+    assert row.note == "weights a.pt; False ['a.weight']" and len(row.weights_sha256) == 64

@@ -1,10 +1,21 @@
-"""What `ikebench list` prints."""
+"""`ikebench list`: what there is."""
 
 from collections.abc import Callable, Sequence
+
+import click
 
 from ikebench.catalog import KINDS, default_of, kind_class, method_class, method_paths, uses
 from ikebench.catalog import parameters as parameters_of
 from ikebench.errors import UserError, unknown
+
+
+@click.command("list")
+@click.argument("what", default="methods", metavar="[methods|kinds|datasets|metrics]")
+@click.argument("name", required=False)
+def command(what: str, name: str | None) -> None:
+    """List what there is; with the NAME of a method or kind, its parameters and their defaults."""
+    for line in lines(what) if name is None else parameters(name):
+        click.echo(line)
 
 
 def lines(what: str) -> list[str]:

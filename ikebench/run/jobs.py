@@ -3,15 +3,16 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from ikebench.catalog import configured, method_class, uses
+from ikebench.catalog import configured, method_class, method_paths, uses
 from ikebench.errors import UserError
 from ikebench.seeds import derive_seed
-from ikebench.store import WANTED_KEY, Row, sr_path, to_rows
+from ikebench.settings import Settings
+from ikebench.store.rows import DataRow, RunCase, RunRow
+from ikebench.store.workspace import sr_path
 from ikebench.weight_files import WeightsFile
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 TYPICAL_CROP = 128  # LR px a side, of the zero-shot methods; only the time left depends on it
 SMALLEST_TILE = 32  # px
 MAX_SEED = 2**63  # torch's generators take signed 64-bit seeds
+
+Weights = Mapping[tuple[str, int], WeightsFile]
+"""(name of the method in the catalog, scale) -> file."""
 
 
 @dataclass(frozen=True)
@@ -30,16 +34,22 @@ class MethodChoice:
         label: its name in tables and paths: the method's own, or that of `--as`.
         name: of the method in the catalog.
         method: the configured frozen dataclass (see `baselines.contract.Method`).
-        settings: the fields that decide its images (`hyperparameters`) and differ from the defaults.
     """
 
     label: str
     name: str
     method: Any
-    settings: Mapping[str, Any]
 
+    @cached_property
+    def hyperparameters(self) -> dict[str, Any]:
+        """The fields of the method that decide its images: all but tiles that change nothing."""
+        return _hyperparameters(self.method)
 
-Weights = Mapping[tuple[str, int], WeightsFile]  # (name of the method in the catalog, scale) -> file
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """The hyperparameters that differ from the defaults."""
+        default = _hyperparameters(type(self.method)())
+        return {name: value for name, value in self.hyperparameters.items() if value != default[name]}
 
 
 @dataclass(frozen=True)
@@ -47,25 +57,25 @@ class Job:
     """One image to restore with one method.
 
     Attributes:
-        case: set, image, kind, scale, method (the label), seed, iterations.
+        case: what the result is of; `method` is the choice's label.
         choice: the method.
         seed: of the method's randomness, derived from the case.
         precision: of the method's networks; fp32 where it has none.
         key: hash of everything that decides the SR image.
         wanted_key: that of the job as it was asked for, where memory made its tiles smaller since; else the same.
         cost: `cost` times the method's effort; for the order and the time left.
-        data: the row of `data.parquet`.
+        data: the LR image.
         weights: the method's trained weights, where it needs some.
     """
 
-    case: Row
+    case: RunCase
     choice: MethodChoice
     seed: int
     precision: "Precision"
     key: str
     wanted_key: str
     cost: float
-    data: Row
+    data: DataRow
     weights: WeightsFile | None = None
 
     @property
@@ -73,22 +83,23 @@ class Job:
         """Where the SR image goes, relative to the workspace."""
         return sr_path(self.case)
 
-    def is_of(self, row: Row) -> bool:
+    def is_of(self, row: RunRow) -> bool:
         """Say whether a row is what came of this job, on a machine whose memory wanted smaller tiles too."""
-        return self.key in (row["key"], row.get(WANTED_KEY))
+        return self.key in (row.key, row.wanted_key)
 
-    def row(self) -> Row:
-        """Give the columns of `runs.parquet` that are known before the job runs."""
-        return self.case | {
-            "key": self.key,
-            WANTED_KEY: self.wanted_key,
-            "precision": self.precision,
-            "settings": json.dumps(dict(self.choice.settings), sort_keys=True),
-            "paper_iterations": self.choice.method.paper_iterations,
-            "lr_sha256": self.data["lr_sha256"],
-            "weights_sha256": self.weights and self.weights.sha256,
-            "upper_bound": "kernel" in uses(self.choice.method),
-        }
+    def row(self) -> RunRow:
+        """Give the row of the job, as far as it is known before the job runs."""
+        return RunRow(
+            **vars(self.case),
+            key=self.key,
+            wanted_key=self.wanted_key,
+            precision=self.precision,
+            settings=json.dumps(self.choice.settings, sort_keys=True),
+            paper_iterations=self.choice.method.paper_iterations,
+            lr_sha256=self.data.lr_sha256,
+            weights_sha256=self.weights.sha256 if self.weights else None,
+            upper_bound="kernel" in uses(self.choice.method),
+        )
 
 
 @dataclass(frozen=True)
@@ -104,50 +115,42 @@ class Selection:
 
 
 def choose_methods(
-    names: Sequence[str], overrides: Mapping[str, Mapping[str, str]], iterations: int | None, label: str | None
+    names: Sequence[str], settings: Settings, iterations: int | None = None, label: str | None = None
 ) -> list[MethodChoice]:
     """Configure methods.
 
     Args:
         names: in the catalog.
-        overrides: method -> field -> value as typed.
+        settings: of the methods.
         iterations: for every method that trains.
         label: `--as`: keep the results of the one method under this name.
 
     Raises:
-        UserError: for unknown fields, overrides of a method that is not run, or a label that cannot be.
+        UserError: for unknown fields, settings of a method that is not run, or a label that cannot be.
     """
-    stray = next((name for name in overrides if name not in names), None)
+    stray = next((name for name in settings if name not in names), None)
     if stray:
         raise UserError(f"--set {stray}.…: {stray} is not among --methods {','.join(names)}")
     if label is not None:
         _check_label(label, names)
-    choices = []
-    for name in names:
-        cls = method_class(name)
-        values = dict(overrides.get(name, {}))
-        if iterations is not None and cls.paper_iterations is not None:
-            if "iterations" in values:
-                raise UserError(f"--iterations and --set {name}.iterations: give one of them")
-            values["iterations"] = str(iterations)
-        method = configured(cls, name, values)
-        choices.append(MethodChoice(label or name, name, method, changed_settings(method)))
-    return choices
+    return [MethodChoice(label or name, name, _configured(name, settings, iterations)) for name in names]
 
 
-def hyperparameters(method: Any) -> dict[str, Any]:  # noqa: ANN401 (a configured method)
-    """Give the fields of a method that decide its images: all but tiles that change nothing."""
+def _configured(name: str, settings: Settings, iterations: int | None) -> Any:  # noqa: ANN401
+    cls, own = method_class(name), dict(settings.get(name, {}))
+    if iterations is not None and cls.paper_iterations is not None:
+        if "iterations" in own:
+            raise UserError(f"--iterations and --set {name}.iterations: give one of them")
+        own["iterations"] = str(iterations)
+    return configured(cls, name, own)
+
+
+def _hyperparameters(method: Any) -> dict[str, Any]:  # noqa: ANN401 (a configured method)
     return {name: value for name, value in asdict(method).items() if name != "tile" or "tile" in uses(method)}
 
 
-def changed_settings(method: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Give the hyperparameters that differ from the defaults."""
-    default = hyperparameters(type(method)())
-    return {name: value for name, value in hyperparameters(method).items() if value != default[name]}
-
-
 def plan(
-    data: pd.DataFrame, choices: Sequence[MethodChoice], selection: Selection, weights: Weights | None = None
+    data: Sequence[DataRow], choices: Sequence[MethodChoice], selection: Selection, weights: Weights | None = None
 ) -> tuple[list[Job], list[str]]:
     """Plan the jobs, longest first, and say in a line each what was left out because a method cannot do it.
 
@@ -161,49 +164,57 @@ def plan(
     for choice in choices:
         possible, lines = _possible(rows, choice, weights)
         left_out += lines
-        for row in to_rows(possible):
-            jobs.append(_job(choice, row, selection, weights.get((choice.name, row["scale"]))))
+        jobs += [_job(choice, row, selection, weights.get((choice.name, row.scale))) for row in possible]
     # Longest first; of equals the largest, which shows what the others' memory will be at most.
-    return sorted(jobs, key=lambda job: (-job.cost, -job.data["height"] * job.data["width"])), left_out
+    return sorted(jobs, key=lambda job: (-job.cost, -job.data.height * job.data.width)), left_out
 
 
-def _possible(rows: pd.DataFrame, choice: MethodChoice, weights: Weights) -> tuple[pd.DataFrame, list[str]]:
+def _possible(rows: Sequence[DataRow], choice: MethodChoice, weights: Weights) -> tuple[list[DataRow], list[str]]:
     """Take the rows that a method can do, with a line for what else it cannot do, missing weights apart."""
-    possible = rows[rows["scale"].isin(choice.method.scales)]
-    scales = sorted(set(rows["scale"]) - set(possible["scale"]))
+    possible = [row for row in rows if row.scale in choice.method.scales]
+    scales = sorted({row.scale for row in rows} - {row.scale for row in possible})
     left_out = [f"{choice.label} does not do x{scale}: left out" for scale in scales]
-    if "kernel" in uses(choice.method):
-        unknown = possible["kernel_path"].isna()
-        for kind in dict.fromkeys(possible["kind"][unknown]):
+    used = uses(choice.method)
+    if "kernel" in used:
+        for kind in dict.fromkeys(row.kind for row in possible if row.kernel_path is None):
             left_out.append(f"{choice.label} needs the true kernel, which {kind} does not have: left out")
-        possible = possible[~unknown]
-    if "weights" in uses(choice.method):
-        possible = possible[[(choice.name, scale) in weights for scale in possible["scale"]]]
+        possible = [row for row in possible if row.kernel_path is not None]
+    if "weights" in used:
+        possible = [row for row in possible if (choice.name, row.scale) in weights]
     return possible, left_out
 
 
-def select_rows(data: pd.DataFrame, selection: Selection) -> pd.DataFrame:
-    """Take the rows of `data.parquet` that are selected; `limit` counts images of each set.
+def select_rows(data: Sequence[DataRow], selection: Selection) -> list[DataRow]:
+    """Take the LR images that are selected; `limit` counts images of each set.
 
     Raises:
         UserError: if there are none, with what there is.
     """
-    rows = data
+    rows = list(data)
     wanted = {"kind": selection.kinds, "scale": selection.scales, "set": selection.dataset and [selection.dataset]}
     for column, values in wanted.items():
         if values is None:
             continue
-        missing = [value for value in values if value not in set(data[column])]
+        there = {getattr(row, column) for row in data}
+        missing = [value for value in values if value not in there]
         if missing:
-            there = ", ".join(map(str, sorted(set(data[column]))))
-            raise UserError(f"no data of {column} {missing[0]}: there is {there}; `ikebench make-data` makes more")
-        rows = rows[rows[column].isin(values)]
+            known = ", ".join(map(str, sorted(there)))
+            raise UserError(f"no data of {column} {missing[0]}: there is {known}; `ikebench make-data` makes more")
+        rows = [row for row in rows if getattr(row, column) in values]
     if selection.limit is not None:
-        order = rows.groupby("set")["image"].transform(lambda images: pd.factorize(images)[0])
-        rows = rows[order < selection.limit]
-    if rows.empty:
+        rows = _first_images(rows, selection.limit)
+    if not rows:
         raise UserError("no data of that kind and scale together: `ikebench make-data` makes it")
     return rows
+
+
+def _first_images(rows: Sequence[DataRow], limit: int) -> list[DataRow]:
+    """Take the rows of each set's first images."""
+    images: dict[str, dict[str, int]] = {}
+    for row in rows:
+        of_set = images.setdefault(row.set, {})
+        of_set.setdefault(row.image, len(of_set))
+    return [row for row in rows if images[row.set][row.image] < limit]
 
 
 def cost(iterations: int | None, scale: int, height: int, width: int) -> float:
@@ -222,22 +233,23 @@ def in_smaller_tiles(job: Job) -> Job | None:
     tile = getattr(choice.method, "tile", None)
     if not isinstance(tile, int) or tile // 2 < SMALLEST_TILE:
         return None
-    method = replace(choice.method, tile=tile // 2)
-    smaller = replace(job, choice=replace(choice, method=method, settings=changed_settings(method)))
+    smaller = replace(job, choice=replace(choice, method=replace(choice.method, tile=tile // 2)))
     return replace(smaller, key=_key(smaller))
 
 
-def _job(choice: MethodChoice, row: Row, selection: Selection, weights: WeightsFile | None) -> Job:
+def _job(choice: MethodChoice, data: DataRow, selection: Selection, weights: WeightsFile | None) -> Job:
     iterations, used = getattr(choice.method, "iterations", None), uses(choice.method)
-    case = {name: row[name] for name in ("set", "image", "kind", "scale")}
     base = selection.seed if "seed" in used else 0
-    case |= {"method": choice.label, "seed": base, "iterations": iterations}
+    image, kind, scale = data.image, data.kind, data.scale
+    case = RunCase(
+        set=data.set, image=image, kind=kind, scale=scale, method=choice.label, seed=base, iterations=iterations
+    )
     # Of the case, not of the method's name: rivals and variants start from equal random numbers. Tagged: they must be
     # others than those that made the LR image.
-    seed = derive_seed("training", base, row["image"], row["kind"], row["scale"]) % MAX_SEED
-    work = getattr(choice.method, "effort", 1.0) * cost(iterations, row["scale"], row["height"], row["width"])
+    seed = derive_seed("training", base, image, kind, scale) % MAX_SEED
+    work = getattr(choice.method, "effort", 1.0) * cost(iterations, scale, data.height, data.width)
     precision = selection.precision if "precision" in used else "fp32"
-    job = Job(case, choice, seed, precision, "", "", work, row, weights)
+    job = Job(case, choice, seed, precision, "", "", work, data, weights)
     key = _key(job)
     return replace(job, key=key, wanted_key=key)
 
@@ -249,22 +261,20 @@ def _key(job: Job) -> str:
         "seed": job.seed,
         "precision": job.precision,
         "weights": job.weights and job.weights.sha256,
-        "kernel": job.data["kernel_sha256"],
+        "kernel": job.data.kernel_sha256,
     }
     decisive = {
         "method": job.choice.name,
         "version": method.version,
-        "hyperparameters": hyperparameters(method),
-        "scale": job.case["scale"],
-        "lr_sha256": job.data["lr_sha256"],
+        "hyperparameters": job.choice.hyperparameters,
+        "scale": job.case.scale,
+        "lr_sha256": job.data.lr_sha256,
         "inputs": {name: value for name, value in inputs.items() if name in uses(method)},
     }
     return sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 
 def _check_label(label: str, names: Sequence[str]) -> None:
-    from ikebench.catalog import method_paths
-
     if len(names) != 1:
         raise UserError("--as names one method's results: give one name to --methods")
     if label in method_paths():

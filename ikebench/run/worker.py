@@ -1,32 +1,29 @@
 """Jobs in a worker process: LR files -> method -> SR files and row files."""
 
-import io
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import scipy.io
 import torch
 
 from baselines.contract import Restored, SomeFailed, Task
 from baselines.memory import lacks_memory
 from baselines.weights import read_weights
-from degradations.resample import quantise
 from ikebench import devices
 from ikebench.catalog import uses
 from ikebench.engines.local import Send
-from ikebench.errors import one_line
-from ikebench.files import sha256_file, write_atomic
-from ikebench.images import read_image, write_png
-from ikebench.kernel_files import read_kernel, write_kernel
+from ikebench.files import sha256_file
+from ikebench.images import read_image
+from ikebench.kernel_files import read_kernel
+from ikebench.run.checkpoint import CheckpointFile
 from ikebench.run.jobs import Job, in_smaller_tiles
-from ikebench.store import RETRY, Row, checkpoint_path, estimated_kernel_path, row_path, write_row
+from ikebench.run.results import note_of, write_failure, write_result
+from ikebench.store.rows import RunRow
+from ikebench.store.workspace import checkpoint_path
 from ikebench.weight_files import WeightsFile
 
 PROGRESS_EVERY = 0.5  # seconds between two messages to the parent
@@ -34,7 +31,7 @@ MOST_IN_FLIGHT = 8  # images on a GPU, however large; a guess until benchmarks/g
 SHARE_OF_FREE = 0.8  # of a GPU's free memory, to be filled: images differ in size
 
 
-@dataclass(frozen=True)
+@dataclass
 class Restorer:
     """Runs jobs in a worker: a picklable `ikebench.engines.local.Work`, whose items are lists of jobs.
 
@@ -46,6 +43,7 @@ class Restorer:
         in_flight: images at work at once; None for one on a CPU, and as many as its memory holds on a GPU.
         gpu_share: how much of a GPU's memory each worker may take.
         capture: let training steps be captured in CUDA graphs.
+        room: what this worker has learned: method and scale -> images that its device holds.
     """
 
     root: Path
@@ -55,15 +53,14 @@ class Restorer:
     in_flight: int | None = None
     gpu_share: float = 1.0
     capture: bool = True
-    _room: dict[tuple[str, int], int] = field(default_factory=dict, compare=False, repr=False)
-    """What this worker has learned: method and scale -> images that its device holds."""
+    room: dict[tuple[str, int], int] = field(default_factory=dict)
 
     @property
     def most_in_flight(self) -> int:
         """How many jobs to hand to a worker at once."""
         return self.in_flight or (1 if self.devices == ("cpu",) else MOST_IN_FLIGHT)
 
-    def __call__(self, jobs: Sequence[Job], worker: int, send: Send) -> list[Row]:
+    def __call__(self, jobs: Sequence[Job], worker: int, send: Send) -> list[RunRow]:
         """Run jobs that differ in their images alone and write what came of them; gives their rows, in order.
 
         Trouble becomes a row with its error. What memory does not hold is tried with fewer images at once, then in
@@ -74,9 +71,9 @@ class Restorer:
         devices.select(device)
         devices.set_arithmetic(device, jobs[0].precision)
         progress = _shares(_throttled(send), len(jobs))
-        waiting, ended = dict(enumerate(jobs)), dict[int, Row]()
+        waiting, ended = dict(enumerate(jobs)), dict[int, RunRow]()
         while waiting:
-            most = self._room.get(_like(jobs[0])) or self.in_flight or 1
+            most = self.room.get(_like(jobs[0])) or self.in_flight or 1
             group = dict(islice(waiting.items(), most))
             rows, lacking = self._restore(group, progress, device)
             ended |= rows | self._relieve(lacking, waiting, len(group), device)
@@ -85,7 +82,7 @@ class Restorer:
 
     def _restore(
         self, jobs: Mapping[int, Job], progress: Sequence[Send], device: torch.device
-    ) -> tuple[dict[int, Row], dict[int, Exception]]:
+    ) -> tuple[dict[int, RunRow], dict[int, Exception]]:
         """Restore images together; gives the rows, and the errors of those that memory did not hold."""
         devices.reset_peak_memory(device)
         remarks: dict[int, list[str]] = {index: [] for index in jobs}
@@ -96,40 +93,49 @@ class Restorer:
         tasks = {index: task for index, task in given.items() if isinstance(task, Task)}
         found, seconds = _timed(next(iter(jobs.values())), list(tasks.values()))
         outcomes: dict[int, Task | Restored | Exception] = {**given, **dict(zip(tasks, found, strict=True))}
-        row = {"device": devices.name_of(device), "in_flight": len(jobs), "seconds": seconds}
-        row["peak_mem_mib"] = devices.peak_memory_mib(device)
+        peak = devices.peak_memory_mib(device)
         if any(isinstance(outcome, Restored) for outcome in found):
             self._learn_room(jobs, device)
         rows, lacking = {}, {}
         for index, job in jobs.items():
-            outcome, columns = outcomes[index], row | {"note": remarks[index]}
+            outcome = outcomes[index]
+            row = replace(_row(job, device, len(jobs)), seconds=seconds, peak_mem_mib=peak)
             if isinstance(outcome, Restored):
-                rows[index] = self._finish(job, tasks[index], outcome, columns)
+                rows[index] = self._finish(job, tasks[index], outcome, row, remarks[index])
             elif isinstance(outcome, Exception) and lacks_memory(outcome):
                 lacking[index] = outcome
             elif isinstance(outcome, Exception):
-                rows[index] = self._fail(job, outcome, columns)
+                rows[index] = write_failure(self.root, job, outcome, row)
         return rows, lacking
+
+    def _finish(self, job: Job, task: Task, outcome: Restored, row: RunRow, said: Sequence[str]) -> RunRow:
+        """Write what came of a job; what cannot be written is a failure too."""
+        before = task.checkpoint.seconds_before if isinstance(task.checkpoint, CheckpointFile) else 0.0
+        ended = replace(row, seconds=(row.seconds or 0.0) + before, note=note_of(job, outcome, said))
+        try:
+            return write_result(self.root, job, outcome, ended, task.lr.shape)
+        except Exception as error:
+            return write_failure(self.root, job, error, row)
 
     def _learn_room(self, jobs: Mapping[int, Job], device: torch.device) -> None:
         """Where nobody says how many images to train at once: the first image, alone, has shown what one takes."""
         if device.type == "cuda" and self.in_flight is None:
             room = devices.room_for(device, SHARE_OF_FREE, self.gpu_share)
-            self._room.setdefault(_like(next(iter(jobs.values()))), min(max(room, 1), MOST_IN_FLIGHT))
+            self.room.setdefault(_like(next(iter(jobs.values()))), min(max(room, 1), MOST_IN_FLIGHT))
 
     def _relieve(
         self, lacking: Mapping[int, Exception], waiting: dict[int, Job], tried: int, device: torch.device
-    ) -> dict[int, Row]:
+    ) -> dict[int, RunRow]:
         """Make the next try smaller; gives the row of a job of which nothing is left to make smaller."""
         rows = {}
         for index, error in lacking.items():
             job = waiting[index]
             if tried > 1:
-                self._room[_like(job)] = tried // 2
+                self.room[_like(job)] = tried // 2
             elif smaller := in_smaller_tiles(job):
                 waiting[index] = smaller
             else:
-                rows[index] = self._fail(job, error, {"device": devices.name_of(device), "in_flight": 1})
+                rows[index] = write_failure(self.root, job, error, _row(job, device, 1))
         return rows
 
     def _attempt(
@@ -137,9 +143,9 @@ class Restorer:
     ) -> Task | Exception:
         """Read what a job needs."""
         try:
-            lr_file = self.root / job.data["lr_path"]
-            if sha256_file(lr_file) != job.data["lr_sha256"]:
-                raise OSError(f"{job.data['lr_path']} is not what make-data wrote: run make-data again")
+            lr_file = self.root / job.data.lr_path
+            if sha256_file(lr_file) != job.data.lr_sha256:
+                raise OSError(f"{job.data.lr_path} is not what make-data wrote: run make-data again")
             lr = torch.from_numpy(read_image(lr_file)).permute(2, 0, 1)[None].to(device).float() / 255
             checkpoint = self._checkpoint(job, device, shared_by) if self.checkpoint_every else None
             weights = None if job.weights is None else _weights(job.weights)
@@ -150,91 +156,13 @@ class Restorer:
     def _true_kernel(self, job: Job) -> np.ndarray | None:
         if "kernel" not in uses(job.choice.method):
             return None
-        return read_kernel(self.root, job.data["kernel_path"], job.data["kernel_sha256"], "make-data again")
+        assert job.data.kernel_path is not None  # or the job would not have been planned
+        return read_kernel(self.root, job.data.kernel_path, job.data.kernel_sha256, "make-data again")
 
     def _checkpoint(self, job: Job, device: torch.device, shared_by: int) -> "CheckpointFile":
         assert self.checkpoint_every is not None
         path = self.root / checkpoint_path(job.sr_path)
         return CheckpointFile(path, job.key, self.checkpoint_every, device, shared_by)
-
-    def _finish(self, job: Job, task: Task, outcome: Restored, columns: Row) -> Row:
-        """Write what came of a job, and its row."""
-        try:
-            written = self._write(job, outcome, task.lr.shape)
-        except Exception as error:
-            return self._fail(job, error, columns)
-        checkpoint, row = task.checkpoint, job.row() | columns | written | {"status": "ok"}
-        row["seconds"] += checkpoint.seconds_before if isinstance(checkpoint, CheckpointFile) else 0
-        row["note"] = _note(job, outcome, columns["note"])
-        (self.root / checkpoint_path(job.sr_path)).unlink(missing_ok=True)
-        write_row(self.root / row_path(job.sr_path), row)
-        return row
-
-    def _fail(self, job: Job, error: Exception, columns: Row) -> Row:
-        """Write the row of a job that failed; the others go on."""
-        row = job.row() | columns | {"seconds": None, "note": None}
-        row |= {"status": "failed", "error": _reason(error)}
-        if _is_passing(error):
-            row |= {RETRY: True}
-        else:
-            row |= {"traceback": "".join(traceback.format_exception(error))}
-            (self.root / checkpoint_path(job.sr_path)).unlink(missing_ok=True)
-        write_row(self.root / row_path(job.sr_path), row)
-        return row
-
-    def _write(self, job: Job, restored: Restored, lr_shape: torch.Size) -> Row:
-        image = _to_image(restored.sr, lr_shape, job.case["scale"])
-        # The old row goes first: a crash in between must not leave the new image under the old row.
-        (self.root / row_path(job.sr_path)).unlink(missing_ok=True)
-        path = self.root / job.sr_path
-        write_png(path, image)
-        columns = {"sr_path": job.sr_path, "sr_sha256": sha256_file(path)}
-        if restored.kernel is not None:
-            columns["kernel_path"] = estimated_kernel_path(job.sr_path, job.case["scale"])
-            columns["kernel_sha256"] = _write_estimate(self.root / columns["kernel_path"], restored.kernel)
-        return columns
-
-
-@dataclass
-class CheckpointFile:
-    """A training's state on disk; of this job's key only.
-
-    Attributes:
-        path: the file.
-        key: of the job.
-        every: iterations between two saves.
-        device: where a loaded state goes.
-        shared_by: trainings under way at once, which share the seconds.
-        seconds_before: that the training had taken when the loaded state was saved.
-    """
-
-    path: Path
-    key: str
-    every: int
-    device: torch.device
-    shared_by: int = 1
-    seconds_before: float = 0.0
-    started: float = field(default_factory=time.perf_counter)
-
-    def load(self) -> dict[str, Any] | None:
-        """Read the state, unless there is none, it is damaged or of another job."""
-        try:
-            saved = torch.load(self.path, weights_only=True, map_location=self.device)
-            if saved["key"] != self.key:
-                return None
-        except Exception as error:  # torch.load raises many things for a damaged file; all mean: start anew
-            if lacks_memory(error):
-                raise
-            return None
-        self.seconds_before = saved["seconds"]
-        return saved["state"]
-
-    def save(self, state: dict[str, Any]) -> None:
-        """Write the state, whole or not at all."""
-        buffer = io.BytesIO()
-        seconds = self.seconds_before + (time.perf_counter() - self.started) / self.shared_by
-        torch.save({"key": self.key, "state": state, "seconds": seconds}, buffer)
-        write_atomic(self.path, buffer.getvalue())
 
 
 @lru_cache(maxsize=2)  # jobs of one method and scale follow one another; EDSR's weights take 160 MB
@@ -258,7 +186,7 @@ def _timed(job: Job, tasks: list[Task]) -> tuple[list[Restored | Exception], flo
 
 def _outcomes(job: Job, tasks: list[Task]) -> list[Restored | Exception]:
     try:
-        results = job.choice.method(tasks, job.case["scale"], job.precision)
+        results = job.choice.method(tasks, job.case.scale, job.precision)
         if not (isinstance(results, list) and [type(result) for result in results] == [Restored] * len(tasks)):
             raise TypeError("the method must return a list with one baselines.contract.Restored for each task")
         return list(results)
@@ -271,46 +199,13 @@ def _outcomes(job: Job, tasks: list[Task]) -> list[Restored | Exception]:
     return [outcome for task in tasks for outcome in _outcomes(job, [task])]
 
 
-def _is_passing(error: Exception) -> bool:
-    """Say whether a file, a disk or the GPU is at fault, not the image: the job is worth another try, and its state."""
-    return isinstance(error, (OSError, torch.AcceleratorError)) or lacks_memory(error)
+def _row(job: Job, device: torch.device, in_flight: int) -> RunRow:
+    return replace(job.row(), device=devices.name_of(device), in_flight=in_flight)
 
 
 def _like(job: Job) -> tuple[str, int]:
     """Name what jobs that take about equal memory have in common."""
-    return job.choice.label, job.case["scale"]
-
-
-def _to_image(sr: torch.Tensor, lr_shape: torch.Size, scale: int) -> np.ndarray:
-    expected = (1, 3, lr_shape[2] * scale, lr_shape[3] * scale)
-    if tuple(sr.shape) != expected:
-        raise ValueError(f"the method gave an image of shape {tuple(sr.shape)} in place of {expected}")
-    if not torch.isfinite(sr).all():
-        raise FloatingPointError("the SR image has values that are not finite")
-    levels = sr[0].permute(1, 2, 0).cpu().double().numpy() * 255
-    # Bicubic weights are dyadic, so exact halves are common: float32 in [0, 1] must not decide how they round.
-    return quantise(np.round(levels, 4))
-
-
-def _write_estimate(path: Path, kernel: np.ndarray) -> str:
-    """Write an estimated kernel, and once more for MATLAB; gives the SHA-256 of the first file."""
-    matlab = io.BytesIO()
-    scipy.io.savemat(matlab, {"Kernel": kernel})  # type: ignore[arg-type]  # the stubs miss file objects
-    write_atomic(path.with_suffix(".mat"), matlab.getvalue())
-    return write_kernel(path, kernel)
-
-
-def _note(job: Job, restored: Restored, said: Sequence[str]) -> str | None:
-    """Tell what a reader of the table must know beside the settings: the weights, and what the method says."""
-    variant = f"variant of {job.choice.name}" if job.choice.label != job.choice.name else ""
-    weights = f"weights {job.weights.path.name}" if job.weights else ""
-    return "; ".join(filter(None, [variant, weights, restored.note, *dict.fromkeys(said)])) or None
-
-
-def _reason(error: Exception) -> str:
-    if lacks_memory(error):
-        return f"the GPU's memory does not hold it: {'. '.join(' '.join(str(error).split()).split('. ')[:2])}"
-    return one_line(error)
+    return job.choice.label, job.case.scale
 
 
 def _shares(send: Send, count: int) -> list[Send]:

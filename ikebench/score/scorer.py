@@ -1,27 +1,29 @@
 """Step 3, score: SR files against HR into `scores.parquet`. No method is run again."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow.parquet as pq
 
 from degradations.resample import cut_to_multiple
 from ikebench.catalog import kind_class
 from ikebench.errors import one_line
-from ikebench.files import sha256_file
 from ikebench.images import read_image
 from ikebench.kernel_files import read_kernel
 from ikebench.score.kernels import kernel_psnr
 from ikebench.score.metrics import METRICS_VERSION, score_pair
 from ikebench.score.registration import register
-from ikebench.store import CASE_COLUMNS, SCORE_SCHEMA, Row, Workspace, read_table, to_rows, write_table
+from ikebench.store.hashes import Hashes
+from ikebench.store.rows import MEASURES, DataRow, RunRow, ScoreRow
+from ikebench.store.tables import provenance_of, read_rows, write_rows
+from ikebench.store.workspace import Workspace
 
-MEASURES = [name for name in SCORE_SCHEMA.names if name.startswith(("psnr_", "ssim_", "shift_"))]
+SHARED = [name for name in (one.name for one in fields(RunRow)) if name in {one.name for one in fields(ScoreRow)}]
+"""Columns that scores take over from runs."""
 
 
 @dataclass(frozen=True)
@@ -29,22 +31,37 @@ class Scored:
     """What scoring gave.
 
     Attributes:
-        scores: the table.
+        rows: of the table.
         stale: results on LR images that make-data has replaced since; not scored.
         unscorable: results on LR images that have no HR.
         refused: SR or HR files that are not what was written, with the reason.
     """
 
-    scores: pd.DataFrame
+    rows: list[ScoreRow]
     stale: int
     unscorable: int
     refused: list[str]
 
 
+@dataclass(frozen=True)
+class Known:
+    """What earlier scoring has measured, by the content of the files: nothing of it is measured again.
+
+    Attributes:
+        measures: (SR hash, HR hash, scale) -> measures.
+        kernels: (hash of the estimated kernel, hash of the true one) -> kernel_psnr.
+    """
+
+    measures: Mapping[tuple[str | None, str | None, int], dict[str, float]] = field(default_factory=dict)
+    kernels: Mapping[tuple[str | None, str | None], float | None] = field(default_factory=dict)
+
+
 def score(
     workspace: Workspace,
-    runs: pd.DataFrame,
-    provenance: Row,
+    runs: Sequence[RunRow],
+    data: Iterable[DataRow],
+    hashes: Hashes,
+    provenance: dict[str, Any],
     workers: int = 1,
     report: Callable[[str], None] = lambda path: None,
 ) -> Scored:
@@ -53,115 +70,118 @@ def score(
     Args:
         workspace: what to score.
         runs: `runs.parquet`.
+        data: `data.parquet`.
+        hashes: of the workspace's files.
         provenance: kept in the table.
         workers: threads.
         report: called with the name of each image when it is scored.
     """
-    data = {tuple(row[name] for name in CASE_COLUMNS): row for row in to_rows(workspace.require_data())}
+    images = {row.case: row for row in data}
     known = _known_scores(workspace)
-    current, stale, unscorable = [], 0, 0
-    for run in to_rows(runs):
-        row = data.get(tuple(run[name] for name in CASE_COLUMNS))
-        if row is None or run["lr_sha256"] != row["lr_sha256"]:
+    current: list[tuple[RunRow, DataRow]] = []
+    stale = unscorable = 0
+    for run in runs:
+        image = images.get(run.case)
+        if image is None or run.lr_sha256 != image.lr_sha256:
             stale += 1
-        elif row["hr_path"] is None:
+        elif image.hr_path is None:
             unscorable += 1
         else:
-            current.append((run, row))
+            current.append((run, image))
 
-    def work(pair: tuple[Row, Row]) -> Row:
-        scored = _score_run(workspace, *pair, known)
-        report(pair[0]["image"])
+    def work(pair: tuple[RunRow, DataRow]) -> ScoreRow:
+        scored = _score_run(workspace, *pair, hashes, known)
+        report(pair[0].image)
         return scored
 
     with ThreadPoolExecutor(workers) as pool:  # OpenCV and NumPy let other threads work
         rows = list(pool.map(work, current))
-    write_table(workspace.scores_table, rows, SCORE_SCHEMA, provenance | {"metrics_version": METRICS_VERSION})
-    failed_here = [
-        scored["error"]
+    write_rows(workspace.scores_table, rows, ScoreRow, provenance | {"metrics_version": METRICS_VERSION})
+    refused = [
+        scored.error or ""
         for scored, (run, _) in zip(rows, current, strict=True)
-        if scored["status"] == "failed" and run["status"] == "ok"
+        if scored.status == "failed" and run.status == "ok"
     ]
-    return Scored(read_table(workspace.scores_table), stale, unscorable, failed_here)
+    return Scored(rows, stale, unscorable, refused)
 
 
-def _score_run(workspace: Workspace, run: Row, data: Row, known: Mapping[tuple[Any, ...], Row]) -> Row:
-    row = {name: run.get(name) for name in SCORE_SCHEMA.names}
-    row |= {
-        "hr_sha256": data["hr_sha256"],
-        "degradation": _changed_parameters(data),
-        "settings": _changed_settings(run),
-    }
-    if run["status"] != "ok":
+def _score_run(workspace: Workspace, run: RunRow, image: DataRow, hashes: Hashes, known: Known) -> ScoreRow:
+    row = ScoreRow(**{name: getattr(run, name) for name in SHARED})
+    row.hr_sha256, row.true_kernel_sha256 = image.hr_sha256, image.kernel_sha256
+    row.degradation, row.settings = _changed_parameters(image), _changed_settings(run)
+    if run.status != "ok":
         return row
     try:
-        _check_file(workspace, run["sr_path"], run["sr_sha256"], "run")
-        _check_file(workspace, data["hr_path"], data["hr_sha256"], "make-data")
-        pair = (run["sr_sha256"], data["hr_sha256"], run["scale"])
-        measures = known[pair] if pair in known else _measure(workspace, run, data)
-        return row | measures | _measure_kernel(workspace, run, data)
+        _check_file(hashes, run.sr_path, run.sr_sha256, "run")
+        _check_file(hashes, image.hr_path, image.hr_sha256, "make-data")
+        pair = (run.sr_sha256, image.hr_sha256, run.scale)
+        row.measures = known.measures[pair] if pair in known.measures else _measure(workspace, run, image)
+        row.kernel_psnr = _kernel_psnr(workspace, run, image, hashes, known)
+        return row
     except Exception as error:  # an unreadable disk, say: one result is not scored, the others are
-        return row | {"status": "failed", "error": one_line(error)}
+        return replace(row, status="failed", error=one_line(error))
 
 
-def without_stale(scores: pd.DataFrame, data: pd.DataFrame) -> pd.DataFrame:
-    """Leave out the scores on LR images that have been made anew, or dropped, since."""
-    current = data[[*CASE_COLUMNS, "lr_sha256"]].rename(columns={"lr_sha256": "current"})
-    merged = scores.merge(current, on=CASE_COLUMNS, how="left")
-    return scores[(merged["lr_sha256"] == merged["current"]).fillna(False).to_numpy(bool)]
+def _changed_parameters(image: DataRow) -> str:
+    if image.preset is not None and image.preset.startswith("track2"):
+        return "" if image.preset == "track2-official" else "files from another folder than the official one"
+    return _changed(image.kind, image.parameters or "{}")
 
 
-def _changed_parameters(data: Row) -> str:
-    if data["preset"] is not None and data["preset"].startswith("track2"):
-        return "" if data["preset"] == "track2-official" else "files from another folder than the official one"
-    default = asdict(kind_class(data["kind"])())
-    parameters = json.loads(data["parameters"])
-    return ", ".join(f"{name}={value}" for name, value in parameters.items() if value != default.get(name))
+@cache
+def _changed(kind: str, parameters: str) -> str:
+    default = asdict(kind_class(kind)())
+    return ", ".join(f"{name}={value}" for name, value in json.loads(parameters).items() if value != default.get(name))
 
 
-def _changed_settings(run: Row) -> str:
-    settings = {name: value for name, value in json.loads(run["settings"]).items() if name != "iterations"}
-    if run["precision"] != "fp32":
-        settings["precision"] = run["precision"]
+def _changed_settings(run: RunRow) -> str:
+    settings = {name: value for name, value in json.loads(run.settings or "{}").items() if name != "iterations"}
+    if run.precision != "fp32":
+        settings["precision"] = run.precision
     return ", ".join(f"{name}={value}" for name, value in settings.items())
 
 
-def _check_file(workspace: Workspace, path: str, sha256: str, step: str) -> None:
-    file = workspace.root / path
-    if not file.exists():
-        raise ValueError(f"{path} is missing: {step} again")
-    if sha256_file(file) != sha256:
+def _check_file(hashes: Hashes, path: str | None, sha256: str | None, step: str) -> None:
+    try:
+        found = hashes.of(path or "")
+    except FileNotFoundError:
+        raise ValueError(f"{path} is missing: {step} again") from None
+    if found != sha256:
         raise ValueError(f"{path} has been changed since it was written: {step} again")
 
 
-def _measure(workspace: Workspace, run: Row, data: Row) -> dict[str, float]:
-    scale = run["scale"]
-    hr = cut_to_multiple(read_image(workspace.root / data["hr_path"]), scale)
-    sr = read_image(workspace.root / run["sr_path"])
+def _measure(workspace: Workspace, run: RunRow, image: DataRow) -> dict[str, float]:
+    assert run.sr_path is not None and image.hr_path is not None  # their hashes are right
+    hr = cut_to_multiple(read_image(workspace.root / image.hr_path), run.scale)
+    sr = read_image(workspace.root / run.sr_path)
     if sr.shape != hr.shape:
-        raise ValueError(f"{run['sr_path']} is {sr.shape[1]}x{sr.shape[0]}, the HR {hr.shape[1]}x{hr.shape[0]}")
+        raise ValueError(f"{run.sr_path} is {sr.shape[1]}x{sr.shape[0]}, the HR {hr.shape[1]}x{hr.shape[0]}")
     hr = np.ascontiguousarray(hr)
-    return score_pair(sr, hr, scale) | register(sr, hr, scale)
+    return score_pair(sr, hr, run.scale) | register(sr, hr, run.scale)
 
 
-def _measure_kernel(workspace: Workspace, run: Row, data: Row) -> dict[str, float]:
+def _kernel_psnr(workspace: Workspace, run: RunRow, image: DataRow, hashes: Hashes, known: Known) -> float | None:
     """Compare the estimated kernel with the true one, where there are both."""
-    if run["kernel_path"] is None or data["kernel_path"] is None:
-        return {}
-    estimate = read_kernel(workspace.root, run["kernel_path"], run["kernel_sha256"], "run again")
-    truth = read_kernel(workspace.root, data["kernel_path"], data["kernel_sha256"], "make-data again")
-    return {"kernel_psnr": kernel_psnr(estimate, truth)}
+    if run.kernel_path is None or image.kernel_path is None:
+        return None
+    files = {run.kernel_path: run.kernel_sha256, image.kernel_path: image.kernel_sha256}
+    pair = (run.kernel_sha256, image.kernel_sha256)
+    if pair in known.kernels and all(hashes.is_intact(path, sha256) for path, sha256 in files.items()):
+        return known.kernels[pair]
+    estimate = read_kernel(workspace.root, run.kernel_path, run.kernel_sha256, "run again")
+    truth = read_kernel(workspace.root, image.kernel_path, image.kernel_sha256, "make-data again")
+    return kernel_psnr(estimate, truth)
 
 
-def _known_scores(workspace: Workspace) -> dict[tuple[Any, ...], Row]:
-    """Give (SR hash, HR hash, scale) -> measures of the last table, if the same metrics made it."""
+def _known_scores(workspace: Workspace) -> Known:
+    """Take what the last table has, if the same metrics made it."""
     if not workspace.scores_table.exists():
-        return {}
-    metadata = pq.read_schema(workspace.scores_table).metadata or {}
-    if json.loads(metadata.get(b"ikebench", b"{}")).get("metrics_version") != METRICS_VERSION:
-        return {}
-    return {
-        (row["sr_sha256"], row["hr_sha256"], row["scale"]): {name: row[name] for name in MEASURES}
-        for row in to_rows(read_table(workspace.scores_table))
-        if row["status"] == "ok"
+        return Known()
+    if provenance_of(workspace.scores_table).get("metrics_version") != METRICS_VERSION:
+        return Known()
+    rows = [row for row in read_rows(workspace.scores_table, ScoreRow, old=True) if row.status == "ok"]
+    measures = {
+        (row.sr_sha256, row.hr_sha256, row.scale): row.measures for row in rows if set(row.measures) >= set(MEASURES)
     }
+    kernels = {(row.kernel_sha256, row.true_kernel_sha256): row.kernel_psnr for row in rows}
+    return Known(measures, {pair: psnr for pair, psnr in kernels.items() if psnr is not None})

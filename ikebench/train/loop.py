@@ -3,100 +3,31 @@
 import json
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from baselines.contract import Precision
 from baselines.supervised_training import EDSRBaselineRecipe, PairSampler, SupervisedTraining
-from baselines.tiling import tiled
-from degradations.resample import imresize, quantise
 from ikebench import devices
-from ikebench.catalog import Overrides, configured, recipe_class
 from ikebench.errors import UserError
 from ikebench.progress import Progress
-from ikebench.score.metrics import PROTOCOLS, luma, psnr, shave
-from ikebench.store import Row, Workspace
-from ikebench.train.images import ImageSet, Pair, Pixels, find_images, hold_out, read_pairs
+from ikebench.store.workspace import Workspace
+from ikebench.train.images import ImageSet, Pair, find_images, hold_out, read_pairs
+from ikebench.train.options import TrainOptions, configured_recipe
 from ikebench.train.record import LOG_COLUMNS, Record
+from ikebench.train.validation import PROTOCOL, Validation
 
-PROTOCOL = "dualsr"  # of the validation: luma, s px shaved, as papers report Set5
-TILE = 256  # LR px a side, of validation images on the device
 SMALLEST_VALIDATION = 16  # LR px a side
 SHOW_EVERY = 1.0  # seconds between two looks at the loss, each of which waits for the device
 
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class TrainOptions:
-    """The options of `train`."""
-
-    network: str
-    hr: Path
-    validate: Path | None = None
-    scale: int = 2
-    overrides: Overrides = field(default_factory=dict)
-    iterations: int | None = None
-    seed: int = 0
-    device: str = "auto"
-    precision: Precision = "fp32"
-    checkpoint_every: int = 1000
-    restart: bool = False
-
-
-class Validation:
-    """PSNR on images that were not trained on, against bicubic; both NaN without images."""
-
-    def __init__(self, pairs: Sequence[Pair], scale: int, halo: int, device: torch.device) -> None:
-        """Take LR and HR of each image; `halo` is how far the network looks, in LR px."""
-        self.pairs, self.scale, self.halo, self.device = pairs, scale, halo, device
-        self.bicubic = self._mean([self._score(quantise(imresize(lr, scale)), hr) for lr, hr in pairs])
-
-    def __call__(self, network: torch.nn.Module) -> float:
-        """Give the mean PSNR in dB of the 8-bit SR images, made in fp32."""
-        return self._mean([self._score(self._restore(network, lr), hr) for lr, hr in self.pairs])
-
-    @torch.no_grad()
-    def _restore(self, network: torch.nn.Module, lr: Pixels) -> Pixels:
-        image = torch.from_numpy(lr).to(self.device).permute(2, 0, 1)[None].float() / 255  # (1, 3, h, w)
-        sr = tiled(network, image, TILE, self.halo, self.scale)
-        return quantise(255 * sr[0].permute(1, 2, 0).double().cpu().numpy())
-
-    def _score(self, sr: Pixels, hr: Pixels) -> float:
-        border = PROTOCOLS[PROTOCOL].border(self.scale)
-        return psnr(shave(luma(sr), border), shave(luma(hr), border))
-
-    @staticmethod
-    def _mean(values: Sequence[float]) -> float:
-        return sum(values) / len(values) if values else float("nan")
-
-
-def configured_recipe(options: TrainOptions) -> EDSRBaselineRecipe:
-    """Build the hyperparameters that the options ask for.
-
-    Raises:
-        UserError: for an unknown network, parameter or scale.
-    """
-    name, values = options.network, dict(options.overrides.get(options.network, {}))
-    cls = recipe_class(name)
-    stray = next((other for other in options.overrides if other != name), None)
-    if stray is not None:
-        raise UserError(f"--set {stray}.…: the network that is trained is {name}")
-    if options.scale not in cls.scales:
-        raise UserError(f"--scale {options.scale}: {name} can be trained for {', '.join(map(str, cls.scales))}")
-    if options.iterations is not None:
-        if "iterations" in values:
-            raise UserError(f"--iterations and --set {name}.iterations: give one of them")
-        values["iterations"] = str(options.iterations)
-    return configured(cls, name, values)
-
-
-def train(folder: Path, options: TrainOptions, device: torch.device, described: Row, say: Say) -> bool:
+def train(folder: Path, options: TrainOptions, device: torch.device, described: dict[str, Any], say: Say) -> bool:
     """Train a network, or go on with its training, and write its weights into a folder.
 
     Args:
@@ -153,7 +84,9 @@ def _find(options: TrainOptions, say: Say) -> tuple[ImageSet, ImageSet]:
     return images, validation
 
 
-def _settings(options: TrainOptions, recipe: EDSRBaselineRecipe, images: ImageSet, validation: ImageSet) -> Row:
+def _settings(
+    options: TrainOptions, recipe: EDSRBaselineRecipe, images: ImageSet, validation: ImageSet
+) -> dict[str, Any]:
     """Name what decides the weights and what the log means, as JSON gives it back."""
     settings = {"network": options.network, "version": recipe.version, "scale": options.scale, "seed": options.seed}
     settings |= asdict(recipe) | {"precision": options.precision}
@@ -227,7 +160,7 @@ def last_result(record: Record) -> str:
     return f"PSNR {last['psnr']:.2f} dB after {last['iteration']} (bicubic {last['psnr_bicubic']:.2f})"
 
 
-def _log_row(training: SupervisedTraining, record: Record, validation: Validation) -> Row:
+def _log_row(training: SupervisedTraining, record: Record, validation: Validation) -> dict[str, Any]:
     scores = (validation(training.network), validation.bicubic) if validation.pairs else (None, None)
     return dict(
         zip(LOG_COLUMNS, (training.iteration, training.take_loss(), *scores, round(record.seconds, 1)), strict=True)

@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from baselines.memory import lacks_memory
 from ikebench.errors import UserError
 from ikebench.files import sha256_file, write_atomic
-from ikebench.store import Row
 
 LOG_COLUMNS = ("iteration", "loss", "psnr", "psnr_bicubic", "seconds")
 """Of the log: iterations done, mean L1 in grey levels since the row before, dB, dB, seconds of training so far."""
@@ -32,15 +32,15 @@ class Record:
 
     folder: Path
     name: str
-    settings: Row
-    log: list[Row] = field(default_factory=list)
+    settings: dict[str, Any]
+    log: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
 
     def path(self, suffix: str) -> Path:
         """Path of one of the files: .pt, .json, .csv or .checkpoint."""
         return self.folder / (self.name + suffix)
 
-    def load(self, device: torch.device) -> Row | None:
+    def load(self, device: torch.device) -> dict[str, Any] | None:
         """Read the checkpoint; gives the state to go on from, or None where there is no checkpoint.
 
         Raises:
@@ -61,7 +61,7 @@ class Record:
         self.log, self.seconds = saved["log"], saved["seconds"]
         return saved["state"]
 
-    def save(self, state: Row) -> None:
+    def save(self, state: dict[str, Any]) -> None:
         """Write checkpoint and log, each whole or not at all."""
         buffer = io.BytesIO()
         settings = json.dumps(self.settings)
@@ -94,7 +94,7 @@ class Record:
         """Forget an earlier training; finished weights stay until there are new ones."""
         self.path(".checkpoint").unlink(missing_ok=True)
 
-    def finish(self, weights: Mapping[str, torch.Tensor], described: Row) -> None:
+    def finish(self, weights: Mapping[str, torch.Tensor], described: dict[str, Any]) -> None:
         """Write weights (a plain state dict) and how they were made; the checkpoint has done its work."""
         buffer = io.BytesIO()
         torch.save(dict(weights), buffer)
@@ -106,13 +106,13 @@ class Record:
         self.path(".checkpoint").unlink(missing_ok=True)
 
 
-def _difference(theirs: Row, ours: Row) -> str:
+def _difference(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
     """Name the settings that differ."""
     names = sorted(name for name in theirs.keys() | ours.keys() if theirs.get(name) != ours.get(name))
     return f"other settings ({', '.join(names)})"
 
 
-def _csv(log: Sequence[Row]) -> str:
+def _csv(log: Sequence[dict[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, LOG_COLUMNS, lineterminator="\n")
     writer.writeheader()

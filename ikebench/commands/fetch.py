@@ -1,0 +1,28 @@
+"""`ikebench fetch`: downloads."""
+
+from collections.abc import Sequence
+
+import click
+
+from ikebench.catalog import check_names, method_paths
+from ikebench.commands.options import OK, say, scales_option, workspace_option
+from ikebench.errors import UserError
+from ikebench.store.workspace import Workspace
+
+
+@click.command()
+@click.argument("name", metavar="div2k|METHOD")
+@scales_option(None)
+@workspace_option
+def command(name: str, scales: Sequence[int] | None, workspace: Workspace) -> int:
+    """Download DIV2K's validation images, or a method's trained weights. A broken download goes on when run again."""
+    from ikebench.data import fetch
+
+    if name != "div2k":
+        check_names("thing to fetch", [name], {**method_paths(), "div2k": ""})
+        fetch.fetch_weights(name, scales, workspace.weights_folder, say)
+    elif scales is None:
+        fetch.fetch_div2k(workspace.div2k_folder, say)
+    else:
+        raise UserError("div2k comes whole: leave out --scale")
+    return OK

@@ -1,0 +1,94 @@
+"""`ikebench make-data`: HR -> LR."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ikebench.catalog import PAPER_KINDS
+from ikebench.commands.options import (
+    BAD_INPUT,
+    FAILED,
+    OK,
+    PER_CORE,
+    kinds_option,
+    say,
+    scales_option,
+    settings_option,
+    workers_option,
+    workspace_option,
+)
+from ikebench.data.sources import HRSource, find_hr
+from ikebench.machine import core_count
+from ikebench.progress import Progress
+from ikebench.provenance import describe
+from ikebench.settings import Settings
+from ikebench.store.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions:
+    """The options of `make-data`."""
+
+    workspace: Workspace
+    kinds: Sequence[str] = PAPER_KINDS
+    scales: Sequence[int] = (2,)
+    settings: Settings = field(default_factory=dict)
+    hr: str | None = None
+    name: str | None = None
+    limit: int | None = None
+    seed: int = 0
+    track2_lr: Path | None = None
+    workers: int | None = None
+
+
+@click.command("make-data")
+@kinds_option("all", "Degradations between commas (`ikebench list kinds`); `all` = the paper's four.")
+@scales_option("2")
+@click.option("--hr", default=None, help="sample, div2k or a folder of images.  [default: div2k if found, else sample]")
+@click.option("--limit", type=click.IntRange(min=1), default=None, help="Use only the first images.")
+@click.option("--name", default=None, metavar="SET", help="Name of the set.  [default: the folder's]")
+@click.option("--seed", default=0, show_default=True, help="Of everything random in the degradations.")
+@click.option("--track2-lr", type=click.Path(path_type=Path), default=None, help="LR folder (X2, X4) for kind track2.")
+@settings_option()
+@workers_option(PER_CORE)
+@workspace_option
+def command(**options: Any) -> int:  # noqa: ANN401 (click hands over its options)
+    """Degrade HR images into LR files, kernels and data.parquet."""
+    return make_data(DataOptions(**options))
+
+
+def make_data(options: DataOptions) -> int:
+    """HR -> LR; exit code 1 if something is refused, 2 if nothing is left."""
+    source = find_hr(options.hr, options.name, options.workspace.div2k_folder)
+    if source.message:
+        say(source.message)
+    return degrade(source, options)
+
+
+def degrade(source: HRSource, options: DataOptions) -> int:
+    """Degrade the images of a source."""
+    from ikebench.data import make, recipe
+
+    workspace = options.workspace
+    source = replace(source, files=dict(list(source.files.items())[: options.limit]))
+    track2 = options.track2_lr or source.track2
+    wanted = recipe.build_recipe(options.kinds, options.scales, options.seed, options.settings, track2)
+    with workspace.locked(), Progress(len(source.files), len(source.files), "images") as progress:
+        described = describe(workspace, "make-data", asdict(options))
+        workers = options.workers or core_count()
+        made = make.make_data(workspace, source, wanted, described, workers, progress.advance)
+    for what, reason in made.refused.items():
+        say(f"refused {what}: {reason}")
+    if made.outdated:
+        say(f"dropped {made.outdated} LR images of other HR images of the same names (--name keeps sets apart)")
+    images = len({row.image for row in made.rows})
+    say(
+        f"{source.name}: {images} images, {made.made} LR images made, {len(made.rows) - made.made} already there, "
+        f"{len(made.refused)} refused -> {workspace.data_table}"
+    )
+    if not made.rows:
+        return BAD_INPUT
+    return FAILED if made.refused else OK

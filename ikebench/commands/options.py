@@ -1,0 +1,104 @@
+"""What several commands share: options, exit codes, and how they speak to a person."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from degradations.contract import SCALES
+from ikebench.catalog import expand_kinds, expand_methods
+from ikebench.errors import UserError
+from ikebench.settings import parse_settings, parse_weights
+from ikebench.store.workspace import Workspace
+
+OK, FAILED, BAD_INPUT = 0, 1, 2
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def say(line: str) -> None:
+    """Tell the user."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def read_by(read: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """Give the click callback that reads a value, where there is one; its errors name themselves."""
+    return lambda context, parameter, value: None if value is None else read(value)
+
+
+def workspace_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --workspace."""
+    return click.option(
+        "--workspace",
+        type=click.Path(file_okay=False, path_type=Path),
+        envvar="IKEBENCH_WORKSPACE",
+        default="bench",
+        show_default=True,
+        callback=read_by(Workspace),
+        help="Folder that holds data, SR images and tables (also $IKEBENCH_WORKSPACE).",
+    )(command)
+
+
+PER_CORE = "Processes.  [default: one per core]"
+PER_CORE_OR_GPU = "Processes.  [default: one per GPU; without one, one per core]"
+
+
+def workers_option(text: str) -> Decorator:
+    """Add --workers."""
+    return click.option("--workers", type=click.IntRange(min=1), default=None, help=text)
+
+
+def kinds_option(default: str | None, text: str) -> Decorator:
+    """Add --kind."""
+    return click.option(
+        "--kind", "kinds", default=default, show_default=True, callback=read_by(expand_kinds), help=text
+    )
+
+
+def methods_option(text: str) -> Decorator:
+    """Add --methods."""
+    return click.option("--methods", required=True, callback=read_by(expand_methods), help=text)
+
+
+def scales_option(default: str | None) -> Decorator:
+    """Add --scale."""
+    text = "Scales, between commas."
+    return click.option("--scale", "scales", default=default, show_default=True, callback=read_by(_scales), help=text)
+
+
+SET_HELP = "Change a parameter; `ikebench list methods NAME` and `list kinds NAME` show them."
+
+
+def settings_option(text: str = SET_HELP) -> Decorator:
+    """Add --set."""
+    return click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="NAME.PARAMETER=VALUE",
+        callback=read_by(parse_settings),
+        help=text,
+    )
+
+
+def weights_option(text: str) -> Decorator:
+    """Add --weights."""
+    return click.option("--weights", multiple=True, metavar="NAME=FILE", callback=read_by(parse_weights), help=text)
+
+
+def device_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --device."""
+    return click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")(command)
+
+
+def _scales(text: str) -> list[int]:
+    """Read `2,4`."""
+    try:
+        scales = [int(part) for part in text.split(",")]
+    except ValueError:
+        scales = []
+    if not scales or any(scale not in SCALES for scale in scales):
+        raise UserError(f"--scale {text}: give 2, 3 or 4, or several between commas")
+    return list(dict.fromkeys(scales))

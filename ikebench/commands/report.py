@@ -1,0 +1,63 @@
+"""`ikebench report`: scores -> tables."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from ikebench.commands.options import OK, say, workspace_option
+from ikebench.data.table import require_data
+from ikebench.errors import UserError
+from ikebench.store.rows import ScoreRow
+from ikebench.store.tables import read_frame
+from ikebench.store.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@click.command()
+@click.option("--format", "formats", default="md,tex", show_default=True, help="md, tex, html and csv, between commas.")
+@click.option("--protocol", default="ike", show_default=True, help="ike, dualsr or ntire17 (`list metrics`).")
+@workspace_option
+def command(workspace: Workspace, formats: str, protocol: str) -> int:
+    """Write the tables from scores.parquet."""
+    return report(workspace, [name.strip() for name in formats.split(",")], protocol)
+
+
+def report(workspace: Workspace, formats: Sequence[str], protocol: str) -> int:
+    """Scores -> tables."""
+    if not workspace.scores_table.exists():
+        raise UserError(f"no scores in {workspace.root}: `ikebench run` or `ikebench score` makes them")
+    scores = read_frame(workspace.scores_table, ScoreRow)
+    current = _without_stale(workspace, scores)
+    if len(current) < len(scores):
+        stale = len(scores) - len(current)
+        say(f"{stale} scores are on LR images that have been made anew since: left out; run again")
+    if current.empty:
+        raise UserError(f"no current scores in {workspace.root}: `ikebench run` makes them")
+    _write(workspace, current, formats, protocol)
+    return OK
+
+
+def write_report(workspace: Workspace) -> None:
+    """Write the tables of scores that have just been made."""
+    _write(workspace, read_frame(workspace.scores_table, ScoreRow), ("md", "tex"), "ike")
+
+
+def _without_stale(workspace: Workspace, scores: "pd.DataFrame") -> "pd.DataFrame":
+    """Leave out the scores on LR images that have been made anew, or dropped, since."""
+    current = {row.case: row.lr_sha256 for row in require_data(workspace)}
+    cases = zip(scores["set"], scores["image"], scores["kind"], scores["scale"], strict=True)
+    scored_on = zip(cases, scores["lr_sha256"], strict=True)
+    return scores[[current.get(case) == lr_sha256 for case, lr_sha256 in scored_on]]
+
+
+def _write(workspace: Workspace, scores: "pd.DataFrame", formats: Sequence[str], protocol: str) -> None:
+    import reports
+
+    try:
+        paths = reports.write_report(scores, workspace.report_folder, formats=formats, protocol=protocol)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    say(f"tables: {', '.join(str(path) for path in paths)}")

@@ -1,0 +1,285 @@
+"""`ikebench run`: LR -> SR, scores and tables."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ikebench.catalog import uses
+from ikebench.commands.options import (
+    FAILED,
+    OK,
+    PER_CORE_OR_GPU,
+    device_option,
+    kinds_option,
+    methods_option,
+    say,
+    scales_option,
+    settings_option,
+    weights_option,
+    workers_option,
+    workspace_option,
+)
+from ikebench.commands.score import collect, score_and_report
+from ikebench.data.given import import_lr
+from ikebench.data.sources import check_name
+from ikebench.data.table import merge, require_data
+from ikebench.errors import UserError
+from ikebench.images import by_stem
+from ikebench.machine import cpu_has_bf16
+from ikebench.provenance import describe
+from ikebench.run import jobs, runner, weights
+from ikebench.run.estimate import estimate
+from ikebench.run.pending import Pending, pending
+from ikebench.run.placement import Placement, place
+from ikebench.settings import Settings
+from ikebench.store.hashes import Hashes, hashes_of
+from ikebench.store.row_files import RowFiles
+from ikebench.store.rows import DataRow, RunRow
+from ikebench.store.workspace import Workspace
+
+if TYPE_CHECKING:
+    from baselines.contract import Precision
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """The options of `run`."""
+
+    workspace: Workspace
+    methods: Sequence[str]
+    kinds: Sequence[str] | None = None
+    scales: Sequence[int] | None = None
+    settings: Settings = field(default_factory=dict)
+    weights: Mapping[str, Sequence[Path]] = field(default_factory=dict)
+    dataset: str | None = None
+    lr: Path | None = None
+    limit: int | None = None
+    iterations: int | None = None
+    label: str | None = None
+    seed: int = 0
+    device: str = "auto"
+    precision: "Precision" = "fp32"
+    workers: int | None = None
+    engine: str = "local"
+    address: str | None = None
+    gpus_per_job: float | None = None
+    in_flight: int | None = None
+    capture: bool = True
+    checkpoint_every: int | None = None
+    retry_failed: bool = False
+    dry_run: bool = False
+
+    @property
+    def selection(self) -> jobs.Selection:
+        """Which LR images, and how."""
+        return jobs.Selection(self.kinds, self.scales, self.dataset, self.limit, self.seed, self.precision)
+
+
+@click.command()
+@methods_option("Names between commas; see `ikebench list methods`.")
+@kinds_option(None, "Only these degradations.")
+@scales_option(None)
+@click.option("--dataset", default=None, metavar="SET", help="Only this set.")
+@click.option("--lr", type=click.Path(path_type=Path), default=None, help="A folder of LR images without HR.")
+@click.option("--limit", type=click.IntRange(min=1), default=None, help="Only the first images of each set.")
+@click.option("--iterations", type=click.IntRange(min=0), default=None, help="Of training, where a method trains.")
+@settings_option()
+@weights_option(
+    "Trained weights of a method; the file tells for which scale.  "
+    "[default: what is in $IKEBENCH_WEIGHTS or WORKSPACE/weights]"
+)
+@click.option("--as", "label", default=None, metavar="NAME", help="Keep the results of one method under this name.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of the training; each seed is a result.",
+)
+@device_option
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "tf32", "bf16"]),
+    default="fp32",
+    show_default=True,
+    help="Of the networks; tf32: on GPUs only.",
+)
+@workers_option(PER_CORE_OR_GPU)
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Processes of this machine, or Ray tasks; the same results.",
+)
+@click.option(
+    "--address",
+    default=None,
+    metavar="auto|HOST:PORT",
+    help="Of the running Ray cluster that this machine is a node of; it decides how many jobs run at once.  "
+    "[default: a Ray of --workers, on this machine]",
+)
+@click.option(
+    "--gpus-per-job",
+    type=click.FloatRange(0, 1),
+    default=None,
+    help="Of Ray: each job's share of a GPU, 0.25 for four jobs on each.  [default: 1, or 0 on CPUs]",
+)
+@click.option(
+    "--in-flight",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Images that train at once on a device.  [default: what a GPU holds, up to 8; 1 on a CPU and with Ray]",
+)
+@click.option("--capture/--no-capture", default=True, help="Capture training steps in CUDA graphs.  [default: on GPUs]")
+@click.option(
+    "--checkpoint-every", type=click.IntRange(min=1), default=None, help="Save long trainings, in iterations."
+)
+@click.option("--retry-failed", is_flag=True, help="Run failed jobs again.")
+@click.option("--dry-run", is_flag=True, help="Only print the jobs, estimated hours and disk.")
+@workspace_option
+def command(**options: Any) -> int:  # noqa: ANN401 (click hands over its options)
+    """Restore LR images, then score and report. What has been done is not done again."""
+    return run(RunOptions(**options))
+
+
+def run(options: RunOptions) -> int:
+    """LR -> SR, scores and report; exit code 1 if jobs failed, images are refused or methods lack their weights."""
+    placement = place(options.engine, options.device, options.workers, options.address, options.gpus_per_job)
+    if options.lr is None:
+        require_data(options.workspace)
+    choices = jobs.choose_methods(options.methods, options.settings, options.iterations, options.label)
+    _check_precision(options.precision, choices, placement)
+    workspace, rows = options.workspace, RowFiles(options.workspace)
+    if options.dry_run:
+        with hashes_of(workspace.root, keep=False) as hashes:
+            return _dry_run(_plan(options, choices, rows, hashes), workspace, placement)
+    with workspace.locked(), hashes_of(workspace.root) as hashes:
+        described = describe(workspace, "run", asdict(options) | {"devices": placement.devices})
+        plan = _plan(options, choices, rows, hashes, described)
+        try:
+            failed = plan.pending.failed + _execute(options, plan.pending.todo, placement)
+        finally:
+            rows.forget(job.case for job in plan.pending.todo)
+            runs = collect(workspace, rows, described)
+        _say_ended(plan.pending, failed)
+        scored = score_and_report(workspace, runs, hashes, described, options.workers)
+    return FAILED if failed or plan.refused or plan.missing else scored
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `run` has found to do.
+
+    Attributes:
+        data: every LR image of the workspace, or those of `--lr`.
+        pending: jobs to do, and those done.
+        refused: number of images of `--lr` that cannot be read.
+        missing: number of methods and scales that lack their weights.
+    """
+
+    data: Sequence[DataRow]
+    pending: Pending
+    refused: int
+    missing: int
+
+
+def _plan(
+    options: RunOptions,
+    choices: Sequence[jobs.MethodChoice],
+    rows: RowFiles,
+    hashes: Hashes,
+    described: dict[str, Any] | None = None,
+) -> Plan:
+    """Plan the jobs and sort out what is done; LR images of `--lr` are copied only with a description of the run."""
+    refused: dict[str, str] = {}
+    if options.lr is None:
+        data = require_data(options.workspace)
+    else:
+        data, refused = _given_lr(options, options.lr, described)
+    scales = {row.scale for row in jobs.select_rows(data, options.selection)}
+    found = weights.find(choices, scales, options.weights, options.workspace.weights_folder)
+    planned, left_out = jobs.plan(data, choices, options.selection, found.files)
+    if not planned:
+        raise UserError("; ".join(left_out + found.missing) or "nothing to run")
+    for line in left_out + found.missing:
+        say(line)
+    sorted_out = pending(planned, rows, hashes, retry_failed=options.retry_failed)
+    for label, count in sorted_out.replaced.items():
+        say(f"{label}: {count} results of other settings or other LR images will be replaced (--as keeps both)")
+    return Plan(data, sorted_out, len(refused), len(found.missing))
+
+
+def _given_lr(
+    options: RunOptions, folder: Path, described: dict[str, Any] | None
+) -> tuple[list[DataRow], dict[str, str]]:
+    """Take the LR images of `--lr` in; gives their rows of `data.parquet`, and what cannot be read."""
+    if options.scales is None or len(options.scales) != 1:
+        raise UserError("--lr needs one --scale: how many times larger the images are to become")
+    if options.kinds is not None or options.dataset is not None:
+        raise UserError("--lr brings its own images: leave out --kind and --dataset")
+    if not folder.is_dir():
+        raise UserError(f"--lr {folder}: no such folder")
+    [scale], name = options.scales, folder.resolve().name
+    check_name(name)
+    files = by_stem(folder, f"x{scale}")
+    rows, refused = import_lr(options.workspace, files, name, scale, write=described is not None)
+    for image, reason in refused.items():
+        say(f"refused {image}: {reason}")
+    if not rows:
+        raise UserError(f"--lr {folder}: no image in it can be read")
+    if described is not None:
+        merge(options.workspace, rows, described)
+    return rows, refused
+
+
+def _check_precision(precision: str, choices: Sequence[jobs.MethodChoice], placement: Placement) -> None:
+    """Refuse, or tell of, a precision that these methods use and this machine lacks."""
+    if placement.devices != ("cpu",) or not any("precision" in uses(choice.method) for choice in choices):
+        return
+    if precision == "tf32":
+        raise UserError("--precision tf32 is arithmetic of NVIDIA's GPUs, and there is none here: use fp32 or bf16")
+    if precision == "bf16" and not cpu_has_bf16():
+        say("this CPU has no instructions for bfloat16: --precision bf16 may be slower than fp32 here")
+
+
+def _execute(options: RunOptions, todo: Sequence[jobs.Job], placement: Placement) -> list[RunRow]:
+    """Run jobs; gives the rows of those that failed."""
+    if not todo:
+        return []
+    from ikebench.run.worker import Restorer  # torch: only where there is something to do
+
+    restorer = Restorer(
+        options.workspace.root.absolute(),  # processes of other machines start in other folders
+        placement.devices,
+        checkpoint_every=options.checkpoint_every,
+        in_flight=options.in_flight or (1 if placement.shares_devices else None),
+        gpu_share=min(1.0, len(placement.devices) / placement.workers),
+        capture=options.capture,
+    )
+    groups = runner.grouped(todo, min(restorer.most_in_flight, -(-len(todo) // placement.workers)))
+    return runner.execute(options.workspace, groups, restorer, placement.engine)
+
+
+def _say_ended(pending: Pending, failed: Sequence[RunRow]) -> None:
+    say(f"{len(pending.todo)} jobs run, {pending.done} already done, {len(failed)} failed")
+    for line in runner.failure_lines(failed):
+        say(line)
+    if pending.failed:
+        say(f"{len(pending.failed)} of the failures are from earlier runs: --retry-failed runs them again")
+
+
+def _dry_run(plan: Plan, workspace: Workspace, placement: Placement) -> int:
+    pending = plan.pending
+    for job in pending.todo:
+        click.echo(runner.describe(job.case))
+    hours, gibibytes = estimate(workspace, plan.data, pending.todo, placement.workers)
+    time = "time unknown (a method has not been run here yet)" if hours is None else f"about {hours:.2f} h"
+    click.echo(
+        f"{len(pending.todo)} jobs to run, {pending.done} done, {len(pending.failed)} failed before; "
+        f"{time} with {placement.workers} workers, about {gibibytes:.3f} GiB"
+    )
+    return OK

@@ -1,0 +1,54 @@
+"""What of a plan is still to do: a key that has ended well is never run again."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ikebench.run.jobs import Job
+from ikebench.store.hashes import Hashes
+from ikebench.store.row_files import RowFiles
+from ikebench.store.rows import RunRow
+
+
+@dataclass
+class Pending:
+    """What of a plan is still to do.
+
+    Attributes:
+        todo: jobs to run.
+        done: number of jobs that ended well before.
+        failed: jobs that failed before, with their errors.
+        replaced: methods whose results under other settings, or on other LR images, `todo` will replace, with counts.
+    """
+
+    todo: list[Job] = field(default_factory=list)
+    done: int = 0
+    failed: list[RunRow] = field(default_factory=list)
+    replaced: Counter[str] = field(default_factory=Counter)
+
+
+def pending(jobs: Sequence[Job], rows: RowFiles, hashes: Hashes, *, retry_failed: bool = False) -> Pending:
+    """Sort out what has been done already; failed jobs are run again on demand."""
+    result = Pending()
+    for job in jobs:
+        row = rows.of(job.case)
+        if row is not None and job.is_of(row):
+            if row.status == "failed" and not (retry_failed or row.retry):
+                result.failed.append(row)
+                continue
+            if is_done(job, row, hashes):
+                result.done += 1
+                continue
+        elif row is not None:
+            result.replaced[job.choice.label] += 1
+        result.todo.append(job)
+    return result
+
+
+def is_done(job: Job, row: RunRow | None, hashes: Hashes) -> bool:
+    """Say whether a job has ended well, and what it wrote is there as it was written."""
+    if row is None or row.status != "ok" or row.sr_path is None or not job.is_of(row):
+        return False
+    if row.kernel_path and not hashes.is_intact(row.kernel_path, row.kernel_sha256):
+        return False
+    return hashes.is_intact(row.sr_path, row.sr_sha256)

@@ -1,0 +1,85 @@
+"""Parquet tables: typed rows in and out, column by column; a data frame where a report wants one."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ikebench.errors import UserError
+from ikebench.files import write_atomic
+from ikebench.store.rows import MEASURES, schema_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+R = TypeVar("R")
+
+
+def read_rows(path: Path, row: type[R], *, old: bool = False) -> list[R]:
+    """Read a table as rows of a type; of an `old` table, columns that are not there are null.
+
+    Raises:
+        UserError: if it is damaged, or lacks columns because another version of ikebench wrote it.
+    """
+    table = _read(path, row, old=old)
+    schema, columns = schema_of(row), {name: table[name].to_pylist() for name in table.column_names}
+    columns = {name: values for name, values in columns.items() if name in schema.names}
+    measures = [name for name in MEASURES if name in columns]
+    if any(field.name == "measures" for field in fields(row)):  # type: ignore[arg-type]
+        taken = [columns.pop(name) for name in measures]
+        columns["measures"] = [_without_none(measures, values) for values in zip(*taken, strict=True)]
+    names = list(columns)
+    return [row(**dict(zip(names, values, strict=True))) for values in zip(*columns.values(), strict=True)]
+
+
+def read_frame(path: Path, row: type) -> "pd.DataFrame":
+    """Read a table of such rows as a data frame with nullable columns.
+
+    Raises:
+        UserError: if it is damaged, or lacks columns because another version of ikebench wrote it.
+    """
+    import pandas as pd
+
+    def nullable(arrow_type: pa.DataType) -> Any:  # noqa: ANN401 (pandas extension types)
+        if pa.types.is_integer(arrow_type):
+            return pd.UInt64Dtype() if arrow_type == pa.uint64() else pd.Int64Dtype()
+        return pd.StringDtype() if pa.types.is_string(arrow_type) else None
+
+    return _read(path, row, old=False).to_pandas(types_mapper=nullable)
+
+
+def write_rows(path: Path, rows: Sequence[Any], row: type, provenance: dict[str, Any]) -> None:
+    """Write rows of a type, with what made them in the table's metadata."""
+    schema = schema_of(row)
+    columns = {}
+    for name in schema.names:
+        values = [one.measures.get(name) for one in rows] if name in MEASURES else [getattr(one, name) for one in rows]
+        columns[name] = values
+    table = pa.Table.from_pydict(columns, schema).replace_schema_metadata({"ikebench": json.dumps(provenance)})
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    write_atomic(path, sink.getvalue().to_pybytes())
+
+
+def provenance_of(path: Path) -> dict[str, Any]:
+    """Give what made a table, as `write_rows` was told; nothing of a table that nobody described."""
+    metadata = pq.read_schema(path).metadata or {}
+    return json.loads(metadata.get(b"ikebench", b"{}"))
+
+
+def _read(path: Path, row: type, *, old: bool) -> pa.Table:
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(f"{path} cannot be read ({error}): delete it and run the step that makes it") from error
+    if set(schema_of(row).names) - set(table.column_names) and not old:
+        raise UserError(f"{path} is of another version of ikebench: run the step that makes it again")
+    return table
+
+
+def _without_none(names: Sequence[str], values: Sequence[float | None]) -> dict[str, float]:
+    return {name: value for name, value in zip(names, values, strict=True) if value is not None}
