@@ -25,7 +25,7 @@ from step_seconds import OFFICIAL, WARM_UP, form_seconds, photograph
 from trainings import NAMES, build
 
 from baselines.contract import Precision
-from ikebench.engines.local import keep_memory
+from ikebench.engines.contract import keep_memory
 
 ROUNDS = 2  # of throughput: one process and several take turns
 PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")

@@ -26,7 +26,7 @@ from baselines.zeroshot.turns import in_turns
 from degradations.resample import imresize, quantise
 from ikebench import devices
 from ikebench.catalog import method_class
-from ikebench.score.metrics import psnr
+from ikebench.scoring.metrics import psnr
 
 WARM_UP = EAGER + 2  # iterations: up to the capture, and one more
 IMAGES, CELLS, ITERATIONS = 100, 5, 3000  # of Tables 2 and 3: images of a cell, cells at each of x2 and x4

@@ -19,7 +19,7 @@ from ikebench.catalog import configured, kind_class
 from ikebench.ike.method import IKE, IKETraining
 from ikebench.images import read_image, write_png
 from ikebench.run.jobs import MAX_SEED
-from ikebench.score.metrics import score_pair
+from ikebench.scoring.metrics import score_pair
 from ikebench.seeds import derive_seed, lr_rng
 from ikebench.settings import parse_overrides
 

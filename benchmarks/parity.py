@@ -25,8 +25,8 @@ from degradations.resample import imresize, quantise
 from ikebench.catalog import configured, method_class
 from ikebench.ike.release import ReleaseTraining
 from ikebench.images import read_image, write_png
-from ikebench.score.kernels import correlation
-from ikebench.score.metrics import psnr, shave
+from ikebench.scoring.kernels import correlation
+from ikebench.scoring.metrics import psnr, shave
 
 SCALE = 2
 SHAVED = 4  # px that some official figures leave out on every side

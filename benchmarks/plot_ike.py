@@ -14,7 +14,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from ikebench.score.metrics import PROTOCOLS
+from ikebench.scoring.metrics import PROTOCOLS
 from ikebench.store import Workspace, read_table
 
 Folder = click.Path(exists=True, file_okay=False, path_type=Path)

@@ -22,7 +22,7 @@ from trainings import FP32_ALONE, NAMES, build
 
 from baselines.contract import Precision, Task
 from baselines.zeroshot.training import Training
-from ikebench.engines.local import keep_memory
+from ikebench.engines.contract import keep_memory
 
 OFFICIAL = {"kernelgan": 0.087, "dualsr": 1.46, "ike-release": 6.86}  # seconds per iteration
 WARM_UP = 2

@@ -13,16 +13,16 @@ ALLOWED = {
     "ikebench": {"baselines", "degradations", "reports"},
 }
 ROOMS = {  # of ikebench -> rooms that they may use beside the leaves
-    "commands": {"data", "run", "score", "train", "engines"},
+    "commands": {"data", "run", "scoring", "train", "engines"},
     "data": {"engines"},
     "run": {"engines"},
-    "score": set(),
-    "train": {"score"},  # it measures PSNR
+    "scoring": set(),
+    "train": {"scoring"},  # it measures PSNR
     "engines": set(),
     "ike": set(),
 }
 LEAF_ROOMS = {"store"}
-ENTRANCES = {"__main__", "cli", "api"}
+ENTRANCES = {"__init__", "__main__", "cli", "api"}
 """Modules that nothing below them imports; all other modules of ikebench's own folder are leaves."""
 
 

@@ -21,8 +21,8 @@ from ikebench.files import sha256_file
 from ikebench.images import read_image, write_png
 from ikebench.run.jobs import MethodChoice, Selection, in_smaller_tiles, plan
 from ikebench.run.pending import pending
-from ikebench.score import scorer
-from ikebench.score.metrics import score_pair
+from ikebench.scoring import scorer
+from ikebench.scoring.metrics import score_pair
 from ikebench.seeds import derive_seed, lr_seed
 from ikebench.store.hashes import Hashes
 from ikebench.store.row_files import RowFiles, write_row

@@ -312,6 +312,6 @@ def test_image_paths_of_no_folder(tmp_path):
 
 
 def test_leaves_import_no_torch():
-    names = "seeds", "score.metrics", "score.registration", "images"
+    names = "seeds", "scoring.metrics", "scoring.registration", "images"
     script = f"import sys, {', '.join('ikebench.' + name for name in names)}; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from baselines.kernelgan import clean_kernel
 from degradations.resample import bicubic_kernel
-from ikebench.score.kernels import correlation, kernel_psnr
+from ikebench.scoring.kernels import correlation, kernel_psnr
 
 
 def gaussian(side, deviations, centre):

@@ -8,7 +8,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from degradations.resample import cut_to_multiple, imresize, quantise
 from ikebench.images import image_paths, read_image
-from ikebench.score.metrics import PROTOCOLS, luma, psnr, score_pair, ssim, ssim_map
+from ikebench.scoring.metrics import PROTOCOLS, luma, psnr, score_pair, ssim, ssim_map
 
 HR = SHARED / "data/hr"
 

@@ -6,8 +6,8 @@ import skimage.data
 from scipy import ndimage
 
 from degradations.resample import imresize, quantise
-from ikebench.score.metrics import score_pair
-from ikebench.score.registration import register, undo_shift
+from ikebench.scoring.metrics import score_pair
+from ikebench.scoring.registration import register, undo_shift
 
 PHOTOGRAPHS = {
     "astronaut": skimage.data.astronaut()[:384, :384],

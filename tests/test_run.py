@@ -19,7 +19,7 @@ from degradations.resample import imresize, quantise
 from ikebench.files import sha256_file
 from ikebench.images import read_image, write_png
 from ikebench.run.checkpoint import CheckpointFile
-from ikebench.score.metrics import score_pair
+from ikebench.scoring.metrics import score_pair
 from ikebench.store.row_files import read_row
 from ikebench.store.rows import RunRow, ScoreRow, schema_of
 from ikebench.store.workspace import Workspace
@@ -169,7 +169,7 @@ def test_trouble_with_one_score_leaves_the_others(ikebench, median_data, monkeyp
             raise OSError("the disk has gone")
         return score_pair(read_image("bench/" + run.sr_path), read_image("bench/" + data.hr_path), 2)
 
-    monkeypatch.setattr("ikebench.score.scorer._measure", measure)
+    monkeypatch.setattr("ikebench.scoring.scorer._measure", measure)
     outcome = ikebench("score")
     assert outcome.code == 1 and "Traceback" not in outcome.err
     scores = read_table(Path("bench/scores.parquet")).set_index("image")

@@ -17,7 +17,8 @@ from baselines.contract import Restored, SomeFailed
 from baselines.dualsr import DualSR
 from baselines.kernelgan import KernelGANZSSR
 from ikebench import devices, machine
-from ikebench.engines.local import HUGE_PAGES_KEPT, Lost, run_local
+from ikebench.engines.contract import HUGE_PAGES_KEPT, Lost
+from ikebench.engines.local import run_local
 from ikebench.ike.method import IKE
 from ikebench.images import read_image, write_png
 from ikebench.run.jobs import MethodChoice, Selection, plan
@@ -140,12 +141,12 @@ def test_trouble_with_one_image_leaves_the_others(planned, vague, calls):
     assert Hungry.calls == calls
     expected = ["failed"] * 5 if vague else ["failed", "ok", "ok", "ok", "failed"]  # alone, each is the first
     assert [row.status for row in rows] == expected
-    assert rows[0]["error"] == "it diverged" and "FloatingPointError" in rows[0]["traceback"]
+    assert rows[0].error == "it diverged" and "FloatingPointError" in rows[0].traceback
 
 
 def test_a_damaged_file_in_a_group_costs_that_job_alone(planned):
     jobs = planned(Hungry())
-    write_png("bench/" + jobs[1].data["lr_path"], read_image("bench/" + jobs[0].data["lr_path"]))
+    write_png("bench/" + jobs[1].data.lr_path, read_image("bench/" + jobs[0].data.lr_path))
     rows, _ = restored(jobs)
     assert [row.status for row in rows] == ["ok", "failed", "ok", "ok", "ok"] and "make-data" in rows[1].error
 

@@ -18,8 +18,8 @@ from degradations.resample import bicubic_kernel, correlate, imresize, kernel_ce
 from ikebench.ike.method import IKE, IKETraining
 from ikebench.ike.network import Coupling, DenseShape, IKENet, decode, encode
 from ikebench.ike.release import IKERelease, ReleaseTraining
-from ikebench.score.kernels import correlation, kernel_psnr
-from ikebench.score.metrics import score_pair
+from ikebench.scoring.kernels import correlation, kernel_psnr
+from ikebench.scoring.metrics import score_pair
 
 
 def gaussian(side, wide, narrow, degrees, centre):

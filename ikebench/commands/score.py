@@ -50,7 +50,7 @@ def score_and_report(
 ) -> int:
     """Score what there is, and write the tables."""
     import reports
-    from ikebench.score import scorer
+    from ikebench.scoring import scorer
 
     data = require_data(workspace)
     with Progress(len(runs), len(runs), "scored") as progress:

@@ -60,7 +60,7 @@ class ImageWork:
 
 @dataclass(frozen=True)
 class Degrader:
-    """Degrades one image after another in a worker process: a picklable `ikebench.engines.local.Work`."""
+    """Degrades one image after another in a worker process: a picklable `ikebench.engines.contract.Work`."""
 
     root: Path
     recipe: Recipe

@@ -8,7 +8,8 @@ from ikebench.data.degrader import Degrader, ImageWork, Made, is_current
 from ikebench.data.recipe import Recipe
 from ikebench.data.sources import HRSource
 from ikebench.data.table import existing_rows, merge
-from ikebench.engines.local import Finished, Lost, run_local
+from ikebench.engines.contract import Finished, Lost
+from ikebench.engines.local import run_local
 from ikebench.store.hashes import Hashes, Signature, hashes_of
 from ikebench.store.rows import DataRow
 from ikebench.store.workspace import Workspace, hr_path

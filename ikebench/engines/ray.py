@@ -1,4 +1,4 @@
-"""Jobs as Ray tasks, on this machine or on many. Ray schedules; this gives the events of `ikebench.engines.local`.
+"""Jobs as Ray tasks, on this machine or on many. Ray schedules; this gives the events of `ikebench.engines.contract`.
 
 Nothing here may be imported before the user asks for Ray: it is an optional dependency.
 """
@@ -10,16 +10,18 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import ray
 from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from ikebench.engines.local import Event, Finished, Lost, Progressed, Work, keep_memory
+from ikebench.engines.contract import Event, Finished, Lost, Progressed, Work, keep_memory
 from ikebench.errors import UserError
 
 RETRIES = 3  # of an item whose worker or node was lost, before it counts as lost for good; Ray's own default
+AHEAD = 1000  # items handed to Ray at once: each look at them takes time, and so many nodes nobody has
 POLL = 0.5  # seconds between two looks at the progress
 PATIENCE = 10  # seconds for a cluster's door to open, and for cancelled tasks to end
 OBJECT_STORE_BYTES = 100 * 2**20  # images go through files; Ray's default would take a third of the memory
@@ -56,9 +58,14 @@ def run_ray(items: Sequence[Any], work: Work, cluster: Cluster) -> Iterator[Even
         board = _board()
         task = ray.remote(num_cpus=1, num_gpus=cluster.gpus_per_task, max_retries=RETRIES)(_serve)
         shared = ray.put(work)
-        flying = {task.remote(index, item, shared, board): index for index, item in enumerate(items)}
+        waiting = iter(enumerate(items))
+        flying: dict[ray.ObjectRef, int] = {}
         try:
-            while flying:
+            while True:
+                for index, item in islice(waiting, AHEAD - len(flying)):
+                    flying[task.remote(index, item, shared, board)] = index
+                if not flying:
+                    return
                 ended, _ = ray.wait(list(flying), timeout=POLL)
                 under_way = set(flying.values())  # news may come late
                 yield from (news for news in _read(board) if news.item in under_way)

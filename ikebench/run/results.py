@@ -39,7 +39,7 @@ def write_result(root: Path, job: Job, restored: Restored, row: RunRow, lr_shape
         FloatingPointError: for one with values that are not finite.
         OSError: if it cannot be written.
     """
-    image = _to_image(restored.sr, lr_shape, job.case.scale)
+    image = to_image(restored.sr, lr_shape, job.case.scale)
     # The old row goes first: a crash in between must not leave the new image under the old row.
     (root / row_path(job.sr_path)).unlink(missing_ok=True)
     write_png(root / job.sr_path, image)
@@ -72,7 +72,13 @@ def note_of(job: Job, restored: Restored, said: Sequence[str]) -> str | None:
     return "; ".join(filter(None, [variant, weights, restored.note, *dict.fromkeys(said)])) or None
 
 
-def _to_image(sr: torch.Tensor, lr_shape: torch.Size, scale: int) -> np.ndarray:
+def to_image(sr: torch.Tensor, lr_shape: torch.Size, scale: int) -> np.ndarray:
+    """Round an SR image (1, 3, s h, s w) in [0, 1] to (s h, s w, 3) uint8.
+
+    Raises:
+        ValueError: for another shape than that of the LR image (1, 3, h, w) times the scale.
+        FloatingPointError: for values that are not finite.
+    """
     expected = (1, 3, lr_shape[2] * scale, lr_shape[3] * scale)
     if tuple(sr.shape) != expected:
         raise ValueError(f"the method gave an image of shape {tuple(sr.shape)} in place of {expected}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from ikebench.engines.local import Event, Finished, Lost, Progressed, Work
+from ikebench.engines.contract import Event, Finished, Lost, Progressed, Work
 from ikebench.progress import Progress
 from ikebench.run.jobs import Job
 from ikebench.run.pending import is_done

@@ -15,7 +15,7 @@ from baselines.memory import lacks_memory
 from baselines.weights import read_weights
 from ikebench import devices
 from ikebench.catalog import uses
-from ikebench.engines.local import Send
+from ikebench.engines.contract import Send
 from ikebench.files import sha256_file
 from ikebench.images import read_image
 from ikebench.kernel_files import read_kernel
@@ -33,7 +33,7 @@ SHARE_OF_FREE = 0.8  # of a GPU's free memory, to be filled: images differ in si
 
 @dataclass
 class Restorer:
-    """Runs jobs in a worker: a picklable `ikebench.engines.local.Work`, whose items are lists of jobs.
+    """Runs jobs in a worker: a picklable `ikebench.engines.contract.Work`, whose items are lists of jobs.
 
     Attributes:
         root: of the workspace.

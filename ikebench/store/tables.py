@@ -26,7 +26,8 @@ def read_rows(path: Path, row: type[R], *, old: bool = False) -> list[R]:
         UserError: if it is damaged, or lacks columns because another version of ikebench wrote it.
     """
     table = _read(path, row, old=old)
-    schema, columns = schema_of(row), {name: table[name].to_pylist() for name in table.column_names}
+    schema = schema_of(row)  # type: ignore[arg-type]  # a class is hashable, whatever it is of
+    columns = {name: table[name].to_pylist() for name in table.column_names}
     columns = {name: values for name, values in columns.items() if name in schema.names}
     measures = [name for name in MEASURES if name in columns]
     if any(field.name == "measures" for field in fields(row)):  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ import torch
 
 from baselines.tiling import tiled
 from degradations.resample import imresize, quantise
-from ikebench.score.metrics import PROTOCOLS, luma, psnr, shave
+from ikebench.scoring.metrics import PROTOCOLS, luma, psnr, shave
 from ikebench.train.images import Pair, Pixels
 
 PROTOCOL = "dualsr"  # luma, s px shaved, as papers report Set5

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import spline_filter1d
 
-from ikebench.score.metrics import PROTOCOLS, check_pair, luma, psnr, shave
+from ikebench.scoring.metrics import PROTOCOLS, check_pair, luma, psnr, shave
 
 STRIDES = (8, 4, 2)  # coarse to fine; each level is the luma blurred and decimated
 BLUR = 0.7  # Gaussian sigma of a level, in its own pixels; wider ones are led astray by the aliasing of sampled LR

@@ -14,9 +14,9 @@ from ikebench.catalog import kind_class
 from ikebench.errors import one_line
 from ikebench.images import read_image
 from ikebench.kernel_files import read_kernel
-from ikebench.score.kernels import kernel_psnr
-from ikebench.score.metrics import METRICS_VERSION, score_pair
-from ikebench.score.registration import register
+from ikebench.scoring.kernels import kernel_psnr
+from ikebench.scoring.metrics import METRICS_VERSION, score_pair
+from ikebench.scoring.registration import register
 from ikebench.store.hashes import Hashes
 from ikebench.store.rows import MEASURES, DataRow, RunRow, ScoreRow
 from ikebench.store.tables import provenance_of, read_rows, write_rows
