@@ -18,12 +18,13 @@ from degradations.median import Median
 from degradations.random_kernel import RandomKernel
 from degradations.resample import imresize, kernel_centre, quantise, sample
 from degradations.track2 import Track2
+from ikebench import catalog
+from ikebench.catalog import kind_class
 
-KINDS = (Bicubic, Bilateral, Median, Anisotropic, RandomKernel, Gaussian)
-PHASED = (Bilateral, Median, Anisotropic, RandomKernel)
-LINEAR = (Bicubic, RandomKernel, Gaussian)
+KINDS = [kind_class(name) for name in catalog.KINDS if name != "track2"]  # which is files
+PHASED = [kind for kind in KINDS if "phase" in {field.name for field in dataclasses.fields(kind)}]
 DRAWN = (RandomKernel, Gaussian)
-ON_GRID = [Bicubic(), *(kind(**fields) for kind in PHASED for fields in ({}, {"phase": "centre"})), Gaussian()]
+ON_GRID = [kind() for kind in KINDS] + [kind(phase="centre") for kind in PHASED]
 
 
 def identify(value):
@@ -99,8 +100,7 @@ def test_equal_input_gives_equal_bytes_for_any_number_of_threads(photo, degradat
 def test_kernel_explains_the_lr_where_linear(photo, degradation, scale):
     degraded = degradation(photo, scale, rng(3))
     kernel = degraded.kernel
-    if not isinstance(degradation, LINEAR):
-        assert kernel is None
+    if kernel is None:  # see the test below
         return
     assert kernel.dtype == np.float64 and kernel.shape == (len(kernel),) * 2 and len(kernel) % 2 == 1
     assert kernel.sum() == pytest.approx(1)
@@ -108,6 +108,12 @@ def test_kernel_explains_the_lr_where_linear(photo, degradation, scale):
     np.testing.assert_array_equal(degraded.lr[1:-1, 1:-1], expected[1:-1, 1:-1])
     if getattr(degradation, "phase", "") != "centre":
         np.testing.assert_array_equal(degraded.lr, expected)
+
+
+def test_what_is_linear_has_a_kernel(photo):
+    linear = {Bicubic, RandomKernel, Gaussian}
+    of_ours = linear | {Bilateral, Median, Anisotropic}
+    assert {kind for kind in KINDS if kind()(photo, 2, rng()).kernel is not None} & of_ours == linear
 
 
 @pytest.mark.parametrize("degradation", ON_GRID, ids=identify)
