@@ -1,4 +1,4 @@
-"""Scores (data frames) to reports: Markdown, LaTeX, HTML and CSV, beside the numbers the IKE paper published."""
+"""The files of a report: which there are, what is in each, and how they are written."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports import html, latex, markdown
+from reports import latex, markdown
 from reports.listings import alignment_listing, failure_listing, kernel_listing, note_listing, paired_listings
-from reports.summary import PROTOCOLS, check_protocol, summarise
-from reports.tables import build_tables, published
-
-__all__ = ["FORMATS", "PROTOCOLS", "clear", "markdown_tables", "published", "summarise", "write_report"]
+from reports.summary import check_protocol, summarise
+from reports.tables import build_tables
 
 FORMATS = ("md", "tex", "html", "csv")
 
@@ -57,19 +55,24 @@ def clear(folder: str | Path) -> None:
 
 def _contents(scores: pd.DataFrame, formats: Sequence[str], protocol: str) -> dict[str, str]:
     """File name -> text, for all formats."""
-    tables = build_tables(scores, protocol)
+    summary = summarise(scores, protocol)
+    tables = build_tables(scores, protocol, summary=summary)
     contents = {}
     if "md" in formats or "html" in formats:
-        pairs = paired_listings(scores, protocol)
+        pairs = paired_listings(scores, summary, protocol)
         kernels = kernel_listing(scores)
         others = [alignment_listing(scores), *([kernels] if kernels.rows else [])]
         others += [failure_listing(scores, protocol), note_listing(scores, protocol)]
-        pages = {"md": markdown.document, "html": html.document}
-        contents = {f"report.{name}": page(tables, pairs, others) for name, page in pages.items() if name in formats}
+    if "md" in formats:
+        contents["report.md"] = markdown.document(tables, pairs, others)
+    if "html" in formats:
+        from reports import html  # Jinja2, which the other formats do not wait for
+
+        contents["report.html"] = html.document(tables, pairs, others)
     if "tex" in formats:
         contents |= {f"{table.set_name}-{table.key}.tex": latex.table(table) for table in tables}
     if "csv" in formats:
-        contents["summary.csv"] = summarise(scores, protocol).to_csv(index=False)
+        contents["summary.csv"] = summary.to_csv(index=False)
     return contents
 
 

@@ -13,7 +13,8 @@ import pandas as pd
 
 from reports.footnotes import PARTIAL, PERFECT, by_method, footnotes, span
 from reports.naming import kind_name, kind_order, method_name, method_order
-from reports.summary import PROTOCOLS, summarise
+from reports.protocols import PROTOCOLS
+from reports.summary import summarise
 
 DASH = "–"
 PAPER_SCALES = (2, 4)
@@ -98,21 +99,25 @@ def published() -> pd.DataFrame:
     return _paper_csv().copy()
 
 
-def build_tables(scores: pd.DataFrame, protocol: str = "ike", kinds_per_block: int = 2) -> list[Table]:
+def build_tables(
+    scores: pd.DataFrame, protocol: str = "ike", kinds_per_block: int = 2, summary: pd.DataFrame | None = None
+) -> list[Table]:
     """Build the tables of every set, in the order of sets, then table2, table3, other; only those with some run.
+
+    `summary` is that of the scores under the protocol, where it has been made already.
 
     Raises ValueError for an unknown protocol, no rows, or a missing column.
     """
-    summary = summarise(scores, protocol)
+    summary = summarise(scores, protocol) if summary is None else summary
+    scores_of = dict(iter(scores.groupby("set", observed=True)))
     tables = []
     for set_name, rows in summary.groupby("set", observed=True):
-        of_set = scores[scores["set"] == set_name]
-        tables += [_table(layout, rows, of_set, protocol, kinds_per_block) for layout in _layouts(rows)]
+        tables += [_table(layout, rows, scores_of[set_name], protocol, kinds_per_block) for layout in _layouts(rows)]
     return tables
 
 
 def _layouts(rows: pd.DataFrame) -> list[Layout]:
-    """Choose the tables one set needs; what the paper's layouts have no place for goes to the other table."""
+    """Choose the tables one set needs; what the paper's tables have no place for goes to the other table."""
     at_paper_scale = rows["scale"].isin(PAPER_SCALES)
     layouts = [layout for layout in (TABLE2, TABLE3) if (rows["kind"].isin(layout.kinds) & at_paper_scale).any()]
     rest = rows[~(rows["kind"].isin(TABLE2.kinds + TABLE3.kinds) & at_paper_scale)]
@@ -223,7 +228,7 @@ def _caption(layout: Layout, set_name: str, rows: pd.DataFrame, images: set[str]
     iterations = [f"{name} {span(cells['iterations'].min(), cells['iterations_max'].max())}" for name, cells in trained]
     sentences = [
         f"Set {set_name}, {len(images)} image{'s' * (len(images) != 1)}.",
-        f"Scored on {PROTOCOLS[protocol]} (protocol {protocol}).",
+        f"Scored on {PROTOCOLS[protocol].words} (protocol {protocol}).",
         f"Iterations: {', '.join(iterations)}." if iterations else "No method here is trained on these images.",
         "n and failed: images in the mean, and images with a failed run.",
     ]
@@ -233,7 +238,7 @@ def _caption(layout: Layout, set_name: str, rows: pd.DataFrame, images: set[str]
     elif layout.number is not None:
         sentences.append(
             f"The numbers of Table {layout.number} of the IKE paper are left out: it names no protocol, and its "
-            f"release scores under another ({PAPER_PROTOCOL}: {PROTOCOLS[PAPER_PROTOCOL]})."
+            f"release scores under another ({PAPER_PROTOCOL}: {PROTOCOLS[PAPER_PROTOCOL].words})."
         )
     return " ".join(sentences)
 
