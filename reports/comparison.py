@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 CELL = ["set", "kind", "scale"]
+FOUND = {"compared": bool, "in_mean": bool, "same_images": bool, "left_out": object}
 
 
 def compare_cells(images: pd.DataFrame) -> pd.DataFrame:
@@ -28,46 +29,67 @@ def compare_cells(images: pd.DataFrame) -> pd.DataFrame:
         and left_out (why an image of a compared method is not in its mean, where that is its own doing: `infinite`,
         `failed`, or `not run by all`; else empty).
     """
-    cells = [_compare(cell) for _, cell in images.groupby(CELL, observed=True)]
-    return pd.concat(cells).sort_index()
+    scored = images["scored"].to_numpy(dtype=bool)
+    facts = {
+        "method": pd.factorize(images["method"])[0],
+        "image": pd.factorize(images["image"].astype(str), sort=True)[0],
+        "scored": scored,
+        "finite": scored & np.isfinite(np.asarray(images["psnr"], dtype=float)),
+        "upper_bound": images["upper_bound"].to_numpy(dtype=bool),
+    }
+    found: dict[str, np.ndarray] = {name: np.zeros(len(images), dtype) for name, dtype in FOUND.items()}
+    for rows in images.groupby(CELL, observed=True).indices.values():
+        for name, values in _compare(**{fact: of_all[rows] for fact, of_all in facts.items()}).items():
+            found[name][rows] = values
+    return images.assign(**found)
 
 
-def _compare(cell: pd.DataFrame) -> pd.DataFrame:
-    finite = cell["scored"] & np.isfinite(cell["psnr"].astype(float))
-    own, run = _images_by_method(cell[finite]), _images_by_method(cell)
-    rivals = set(cell["method"][~cell["upper_bound"]]) & set(own)
-    chosen = _common_images({method: run[method] for method in rivals})
-    common = chosen.intersection(*(own[method] for method in rivals if chosen <= run[method]))
-    compared = {method for method in rivals if common and common <= own[method]}
-    means = _images_by_method(cell[cell["scored"]]) | own
-    means |= {method: common for method, images in own.items() if common and common <= images}
-    in_mean = pd.Series([image in means.get(m, ()) for m, image in zip(cell["method"], cell["image"], strict=True)])
-    in_mean.index = cell.index
-    reason = np.where(~cell["scored"], "failed", np.where(finite, "", "infinite"))
-    reason = np.where(cell["image"].isin(chosen), reason, "not run by all")
-    is_compared = cell["method"].isin(compared)
-    return cell.assign(
-        compared=is_compared,
-        in_mean=in_mean,
-        same_images=cell["method"].isin({m for m, images in means.items() if common and images == common}),
-        left_out=np.where(is_compared & ~in_mean, reason, ""),
-    )
+def _compare(
+    method: np.ndarray, image: np.ndarray, scored: np.ndarray, finite: np.ndarray, upper_bound: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Compare the methods of one cell; all arrays are (rows,), methods and images are numbers, images in order."""
+    method, image = (np.unique(numbers, return_inverse=True)[1] for numbers in (method, image))
+
+    def grid(where: np.ndarray) -> np.ndarray:
+        of_method = np.zeros((method.max() + 1, image.max() + 1), dtype=bool)
+        of_method[method[where], image[where]] = True
+        return of_method  # (methods, images)
+
+    run, restored, own = grid(np.ones_like(scored)), grid(scored), grid(finite)
+    has_own = own.any(axis=1)  # (methods,)
+    rivals = has_own & grid(~upper_bound).any(axis=1)
+    chosen = _common_images(run[rivals])  # (images,)
+    common = chosen & own[rivals & _all_of(chosen, run)].all(axis=0)
+    whole = has_own & _all_of(common, own) & common.any()
+    means = np.where(own.any(axis=1, keepdims=True), own, restored)
+    means[whole] = common
+    compared, in_mean = (rivals & whole)[method], means[method, image]
+    same_images = (means == common).all(axis=1) & common.any()
+    reason = np.where(~scored, "failed", np.where(finite, "", "infinite"))
+    reason = np.where(chosen[image], reason, "not run by all")
+    return {
+        "compared": compared,
+        "in_mean": in_mean,
+        "same_images": same_images[method],
+        "left_out": np.where(compared & ~in_mean, reason, ""),
+    }
 
 
-def _images_by_method(rows: pd.DataFrame) -> dict[str, frozenset[str]]:
-    return {str(method): frozenset(of_method) for method, of_method in rows.groupby("method", observed=True)["image"]}
+def _all_of(images: np.ndarray, of_method: np.ndarray) -> np.ndarray:
+    """Say for each method whether it has all the images: (images,) and (methods, images) to (methods,)."""
+    return ~(images & ~of_method).any(axis=1)
 
 
-def _common_images(run: dict[str, frozenset[str]]) -> frozenset[str]:
-    """Choose images that two methods or more were run on, for the most results in all; empty if there are none.
+def _common_images(run: np.ndarray) -> np.ndarray:
+    """Choose images that two methods or more were run on, for the most results in all; none if there are none.
 
-    Of two sets that are worth as much, the larger, then the later by name.
+    Of two sets that are worth as much, the larger, then the later by name. `run` is (methods, images).
     """
-    sets = set(run.values())
-    candidates = {images for images in sets if list(run.values()).count(images) > 1}
-    candidates |= {one & other for one, other in combinations(sets, 2)} - {frozenset()}
+    sets, counts = np.unique(run, axis=0, return_counts=True)
+    candidates = [*sets[counts > 1], *(one & other for one, other in combinations(sets, 2) if (one & other).any())]
 
-    def results(images: frozenset[str]) -> int:
-        return len(images) * sum(images <= others for others in run.values())
+    def worth(images: np.ndarray) -> tuple[int, int, list[int]]:
+        size = int(images.sum())
+        return size * int(_all_of(images, run).sum()), size, np.flatnonzero(images).tolist()
 
-    return max(candidates, key=lambda images: (results(images), len(images), sorted(images)), default=frozenset())
+    return max(candidates, key=worth, default=np.zeros(run.shape[1], dtype=bool))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -149,15 +150,17 @@ def _note_footnotes(runs: pd.DataFrame) -> list[str]:
     footnotes = []
     for name, of_method in by_method(runs[runs["note"].fillna("") != ""]):
         for scale, notes in of_method.groupby("scale", observed=True)["note"]:
-            for words, count in _merged(part for note in notes for part in str(note).split("; ")).items():
+            for words, count in _merged(Counter(notes)).items():
                 footnotes.append(f"{name} ×{scale}: {words} ({count} run{'s' * (count != 1)})")
     return footnotes
 
 
-def _merged(notes: Iterable[str]) -> dict[str, int]:
-    """Count equal notes; those that differ in a number of px alone are one note with a span."""
-    sizes: dict[str, list[int]] = {}
-    for note in notes:
-        size = re.search(r"\d+(?= px)", note)
-        sizes.setdefault(re.sub(r"\d+(?= px)", "\0", note, count=1), []).append(int(size[0]) if size else 0)
-    return {words.replace("\0", span(min(found), max(found))): len(found) for words, found in sizes.items()}
+def _merged(notes: Mapping[str, int]) -> dict[str, int]:
+    """Count equal parts of counted notes; those that differ in a number of px alone are one part with a span."""
+    sizes: dict[str, Counter[int]] = {}
+    for note, count in notes.items():
+        for part in str(note).split("; "):
+            size = re.search(r"\d+(?= px)", part)
+            words = re.sub(r"\d+(?= px)", "\0", part, count=1)
+            sizes.setdefault(words, Counter())[int(size[0]) if size else 0] += count
+    return {words.replace("\0", span(min(found), max(found))): found.total() for words, found in sizes.items()}

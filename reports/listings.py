@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from reports.comparison import CELL
 from reports.footnotes import PARTIAL
 from reports.naming import cell_name, kind_order, method_name, method_order
 from reports.statistics import paired_differences
-from reports.summary import failures, notes, summarise
+from reports.summary import failures, notes
 from reports.tables import DASH
 
 
@@ -38,8 +38,14 @@ ABOUT_PAIRS = (
 
 def _in_order(rows: pd.DataFrame) -> list[dict[Hashable, Any]]:
     """Sort rows by set, kind (the paper's order), scale and method; stable within."""
-    ranked = rows.assign(_kind=rows["kind"].map(kind_order), _method=rows["method"].map(method_order))
+    ranked = rows.assign(_kind=_places(rows["kind"], kind_order), _method=_places(rows["method"], method_order))
     return ranked.sort_values(["set", "_kind", "scale", "_method"], kind="stable").to_dict("records")
+
+
+def _places(names: pd.Series[str], order: Callable[[str], tuple[int, str]]) -> pd.Series[int]:
+    """Give each name the number of its place in an order."""
+    place = {name: index for index, name in enumerate(sorted(names.unique(), key=order))}
+    return names.map(place).astype(int)
 
 
 def _signed(value: float) -> str:
@@ -52,9 +58,11 @@ def _p_text(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def paired_listings(scores: pd.DataFrame, protocol: str) -> list[Listing]:
-    """Make one list of paired differences for each set with at least two methods in some cell."""
-    summary = summarise(scores, protocol)
+def paired_listings(scores: pd.DataFrame, summary: pd.DataFrame, protocol: str) -> list[Listing]:
+    """Make one list of paired differences for each set with at least two methods in some cell.
+
+    `summary` is that of the scores under the protocol.
+    """
     partial = set(summary[summary["partial"]][[*CELL, "method"]].itertuples(index=False, name=None))
     header = ("Cell", "Comparison", "n", "Mean (dB)", "95 % interval", "p (Holm)")
     listings = []

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import pandas as pd
 
 from reports.comparison import CELL, compare_cells
+from reports.protocols import PROTOCOLS
 
-PROTOCOLS: dict[str, str] = {  # name -> channels and shaved border, in words
-    "ike": "RGB, no border shaved",
-    "dualsr": "luma (Y of BT.601), a border of s pixels shaved at scale s",
-    "ntire17": "RGB, a border of 6 + s pixels shaved at scale s",
-}
 RUN_COLUMNS = [*CELL, "method", "image", "seed", "iterations", "paper_iterations", "status", "error", "note"]
 
 
 LEFT_OUT = {"n_infinite": "infinite", "n_missing": "failed", "n_unshared": "not run by all"}
 """Column -> why images of a compared method are in no mean (`reports.comparison`)."""
-
-
-def _count_equal(value: str, values: pd.Series[str]) -> int:
-    return int((values == value).sum())
 
 
 def check_protocol(protocol: str) -> None:
@@ -99,6 +89,7 @@ def summarise(scores: pd.DataFrame, protocol: str = "ike") -> pd.DataFrame:
         perfect=np.isposinf(images["psnr"]),
         psnr=images["psnr"].where(images["in_mean"]),
         ssim=images["ssim"].where(images["in_mean"]),
+        **{name: images["left_out"] == reason for name, reason in LEFT_OUT.items()},
     )
     summary = means.groupby(keys, observed=True).agg(
         psnr=("psnr", "mean"),
@@ -110,7 +101,7 @@ def summarise(scores: pd.DataFrame, protocol: str = "ike") -> pd.DataFrame:
         n_perfect=("perfect", "sum"),
         compared=("compared", "any"),
         same_images=("same_images", "any"),
-        **{name: ("left_out", partial(_count_equal, reason)) for name, reason in LEFT_OUT.items()},
+        **{name: (name, "sum") for name in LEFT_OUT},
         upper_bound=("upper_bound", "any"),
     )
     training = protocol_runs(scores, protocol).groupby(keys, observed=True)

@@ -13,7 +13,8 @@ import pandas as pd
 
 from reports.footnotes import PARTIAL, PERFECT, by_method, footnotes, span
 from reports.naming import kind_name, kind_order, method_name, method_order
-from reports.summary import PROTOCOLS, summarise
+from reports.protocols import PROTOCOLS
+from reports.summary import summarise
 
 DASH = "–"
 PAPER_SCALES = (2, 4)
@@ -66,7 +67,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Layout:
+class Scope:
     """Which kinds and scales a table shows; `number` is the paper's table, None where it has none."""
 
     key: str
@@ -77,8 +78,8 @@ class Layout:
     scales: tuple[int, ...] = PAPER_SCALES
 
 
-TABLE2 = Layout("table2", 2, "Track 2 (as Table 2 of the IKE paper)", "Upscaling by", ("track2",))
-TABLE3 = Layout(
+TABLE2 = Scope("table2", 2, "Track 2 (as Table 2 of the IKE paper)", "Upscaling by", ("track2",))
+TABLE3 = Scope(
     "table3",
     3,
     "Non-linear degradations (as Table 3 of the IKE paper)",
@@ -98,55 +99,59 @@ def published() -> pd.DataFrame:
     return _paper_csv().copy()
 
 
-def build_tables(scores: pd.DataFrame, protocol: str = "ike", kinds_per_block: int = 2) -> list[Table]:
+def build_tables(
+    scores: pd.DataFrame, protocol: str = "ike", kinds_per_block: int = 2, summary: pd.DataFrame | None = None
+) -> list[Table]:
     """Build the tables of every set, in the order of sets, then table2, table3, other; only those with some run.
+
+    `summary` is that of the scores under the protocol, where it has been made already.
 
     Raises ValueError for an unknown protocol, no rows, or a missing column.
     """
-    summary = summarise(scores, protocol)
+    summary = summarise(scores, protocol) if summary is None else summary
+    scores_of = dict(iter(scores.groupby("set", observed=True)))
     tables = []
     for set_name, rows in summary.groupby("set", observed=True):
-        of_set = scores[scores["set"] == set_name]
-        tables += [_table(layout, rows, of_set, protocol, kinds_per_block) for layout in _layouts(rows)]
+        tables += [_table(scope, rows, scores_of[set_name], protocol, kinds_per_block) for scope in _scopes(rows)]
     return tables
 
 
-def _layouts(rows: pd.DataFrame) -> list[Layout]:
-    """Choose the tables one set needs; what the paper's layouts have no place for goes to the other table."""
+def _scopes(rows: pd.DataFrame) -> list[Scope]:
+    """Choose the tables one set needs; what the paper's tables have no place for goes to the other table."""
     at_paper_scale = rows["scale"].isin(PAPER_SCALES)
-    layouts = [layout for layout in (TABLE2, TABLE3) if (rows["kind"].isin(layout.kinds) & at_paper_scale).any()]
+    scopes = [scope for scope in (TABLE2, TABLE3) if (rows["kind"].isin(scope.kinds) & at_paper_scale).any()]
     rest = rows[~(rows["kind"].isin(TABLE2.kinds + TABLE3.kinds) & at_paper_scale)]
     if not rest.empty:
         kinds = tuple(sorted(rest["kind"].unique(), key=kind_order))
         scales = tuple(sorted(int(scale) for scale in rest["scale"].unique()))
-        layouts.append(Layout("other", None, "Other degradations", "Upscale by", kinds, scales))
-    return layouts
+        scopes.append(Scope("other", None, "Other degradations", "Upscale by", kinds, scales))
+    return scopes
 
 
-def _table(layout: Layout, rows: pd.DataFrame, scores: pd.DataFrame, protocol: str, kinds_per_block: int) -> Table:
-    rows = rows[rows["kind"].isin(layout.kinds) & rows["scale"].isin(layout.scales)]
-    shown = scores[scores["kind"].isin(layout.kinds) & scores["scale"].isin(layout.scales)]
+def _table(scope: Scope, rows: pd.DataFrame, scores: pd.DataFrame, protocol: str, kinds_per_block: int) -> Table:
+    rows = rows[rows["kind"].isin(scope.kinds) & rows["scale"].isin(scope.scales)]
+    shown = scores[scores["kind"].isin(scope.kinds) & scores["scale"].isin(scope.scales)]
     blocks = []
-    for start in range(0, len(layout.kinds), kinds_per_block):
-        kinds = layout.kinds[start : start + kinds_per_block]
-        blocks.append(_block(layout, kinds, rows, protocol))
+    for start in range(0, len(scope.kinds), kinds_per_block):
+        kinds = scope.kinds[start : start + kinds_per_block]
+        blocks.append(_block(scope, kinds, rows, protocol))
     set_name = str(rows["set"].iloc[0])
     return Table(
-        key=layout.key,
+        key=scope.key,
         set_name=set_name,
-        title=layout.title,
-        caption=_caption(layout, set_name, rows, set(shown["image"].astype(str)), protocol),
-        upscale=layout.upscale,
+        title=scope.title,
+        caption=_caption(scope, set_name, rows, set(shown["image"].astype(str)), protocol),
+        upscale=scope.upscale,
         blocks=tuple(blocks),
         footnotes=footnotes(rows, shown),
     )
 
 
-def _block(layout: Layout, kinds: tuple[str, ...], rows: pd.DataFrame, protocol: str) -> Block:
-    columns = [(kind, scale) for kind in kinds for scale in layout.scales]
+def _block(scope: Scope, kinds: tuple[str, ...], rows: pd.DataFrame, protocol: str) -> Block:
+    columns = [(kind, scale) for kind in kinds for scale in scope.scales]
     measured = _numbers(rows, "kind")
     paper = published()
-    paper = paper[(paper["table"] == layout.number) & (protocol == PAPER_PROTOCOL)]
+    paper = paper[(paper["table"] == scope.number) & (protocol == PAPER_PROTOCOL)]
     of_paper = _numbers(paper, "degradation")
     marks = {method: _marks(of_method) for method, of_method in rows.groupby("method", observed=True)}
     ranks = {(*column, metric): _ranks(measured, column, metric) for column in columns for metric in ("psnr", "ssim")}
@@ -157,8 +162,8 @@ def _block(layout: Layout, kinds: tuple[str, ...], rows: pd.DataFrame, protocol:
         if not paper.empty:
             cells = [Cell(text) for column in columns for text in _texts(of_paper.get((*column, method)))]
             block_rows.append(Row("published", True, False, tuple(cells), DASH, DASH))
-    names = tuple(kind_name(kind) for kind in kinds) if layout.key != "table2" else ()
-    return Block(names, layout.scales, tuple(block_rows))
+    names = tuple(kind_name(kind) for kind in kinds) if scope.key != "table2" else ()
+    return Block(names, scope.scales, tuple(block_rows))
 
 
 def _numbers(rows: pd.DataFrame, kind_column: str) -> Stats:
@@ -218,22 +223,22 @@ def _marks(of_method: pd.DataFrame) -> str:
     return PARTIAL * bool(of_method["partial"].any()) + PERFECT * bool(of_method["n_perfect"].any())
 
 
-def _caption(layout: Layout, set_name: str, rows: pd.DataFrame, images: set[str], protocol: str) -> str:
+def _caption(scope: Scope, set_name: str, rows: pd.DataFrame, images: set[str], protocol: str) -> str:
     trained = [(name, of_method) for name, of_method in by_method(rows) if of_method["iterations"].notna().any()]
     iterations = [f"{name} {span(cells['iterations'].min(), cells['iterations_max'].max())}" for name, cells in trained]
     sentences = [
         f"Set {set_name}, {len(images)} image{'s' * (len(images) != 1)}.",
-        f"Scored on {PROTOCOLS[protocol]} (protocol {protocol}).",
+        f"Scored on {PROTOCOLS[protocol].words} (protocol {protocol}).",
         f"Iterations: {', '.join(iterations)}." if iterations else "No method here is trained on these images.",
         "n and failed: images in the mean, and images with a failed run.",
     ]
-    if layout.number is not None and protocol == PAPER_PROTOCOL:
+    if scope.number is not None and protocol == PAPER_PROTOCOL:
         complete = images == DIV2K_VALIDATION and (rows["n_mean"] == len(DIV2K_VALIDATION)).all()
-        sentences.append(_about_published(layout.number, complete=bool(complete)))
-    elif layout.number is not None:
+        sentences.append(_about_published(scope.number, complete=bool(complete)))
+    elif scope.number is not None:
         sentences.append(
-            f"The numbers of Table {layout.number} of the IKE paper are left out: it names no protocol, and its "
-            f"release scores under another ({PAPER_PROTOCOL}: {PROTOCOLS[PAPER_PROTOCOL]})."
+            f"The numbers of Table {scope.number} of the IKE paper are left out: it names no protocol, and its "
+            f"release scores under another ({PAPER_PROTOCOL}: {PROTOCOLS[PAPER_PROTOCOL].words})."
         )
     return " ".join(sentences)
 

@@ -6,9 +6,10 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from score_frames import failed, frame, measured, only, run, table, texts
 
-from reports.statistics import bootstrap_interval, holm, paired_differences, signed_rank_p
+from reports.statistics import bootstrap_interval, bootstrap_intervals, holm, paired_differences, signed_rank_p
 from reports.summary import failures, summarise
 from reports.tables import published
 
@@ -164,6 +165,37 @@ def test_no_interval_below_five_images_and_no_p_below_six():
 def test_bootstrap_draws_the_same_every_time():
     differences = np.random.default_rng(3).normal(size=20)
     assert bootstrap_interval(differences) == bootstrap_interval(differences)
+
+
+@pytest.mark.parametrize("length", [5, 8, 25, 301])
+def test_intervals_are_those_of_scipy(length):
+    rng = np.random.default_rng(length)
+    samples = [np.round(rng.normal(0.3, 1, length), 9) for _ in range(3)]
+    intervals = bootstrap_intervals([samples[0], samples[1][:4], samples[1], np.full(7, 0.1235), samples[2]])
+    assert np.isnan(intervals[1]).all()
+    for sample, interval in zip(samples, intervals[[0, 2, 4]], strict=True):
+        expected = stats.bootstrap(
+            (sample,), np.mean, n_resamples=9999, batch=1000, method="percentile", random_state=np.random.default_rng(0)
+        ).confidence_interval
+        assert interval == pytest.approx([expected.low, expected.high], abs=1e-9)
+    assert intervals[3].tolist() == [0.1235, 0.1235]
+
+
+def test_intervals_do_not_depend_on_how_much_is_summed_at_once(monkeypatch):
+    samples = list(np.round(np.random.default_rng(0).normal(size=(9, 12)), 9))
+    intervals = bootstrap_intervals(samples)
+    for name, size in {"SAMPLES_AT_ONCE": 2, "SUMMED_AT_ONCE": 1200, "DRAWN_AT_ONCE": 1}.items():
+        monkeypatch.setattr(f"reports.statistics.{name}", size)
+    assert (bootstrap_intervals(samples) == intervals).all()
+
+
+@pytest.mark.parametrize("length", [6, 13, 14, 50, 51, 300])
+@pytest.mark.parametrize("decimals", [0, 1, 9])  # many ties and zeros, some, none
+def test_p_is_that_of_scipy(length, decimals):
+    rng = np.random.default_rng(length)
+    for level in (0.0, 0.3, -1.0):
+        differences = np.round(rng.normal(level, 1, length), decimals)
+        assert signed_rank_p(differences) == pytest.approx(stats.wilcoxon(differences).pvalue, rel=1e-12)
 
 
 def test_infinite_pairs():

@@ -82,9 +82,9 @@ def _datasets() -> list[str]:
 
 
 def _metrics() -> list[str]:
-    from reports import PROTOCOLS
+    from reports.protocols import PROTOCOLS
 
-    rows = [(f"psnr_{name}, ssim_{name}", f"protocol {name}: {words}") for name, words in PROTOCOLS.items()]
+    rows = [(f"psnr_{name}, ssim_{name}", f"protocol {name}: {scored.words}") for name, scored in PROTOCOLS.items()]
     rows.append(("shift_y, shift_x", "estimated shift of SR against HR, in HR pixels"))
     rows.append(("psnr_registered", "PSNR with that shift undone, RGB, 6 + s pixels shaved"))
     rows.append(("kernel_psnr", "PSNR of an estimated kernel against the true one, centres of mass aligned"))

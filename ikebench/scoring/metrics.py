@@ -1,11 +1,13 @@
 """PSNR and SSIM under the three protocols that super-resolution papers use, in one pass over a pair of images."""
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from reports.protocols import PROTOCOLS as PROTOCOLS
+from reports.protocols import ScoringProtocol as ScoringProtocol
 
 Array = NDArray[Any]
 
@@ -15,33 +17,6 @@ METRICS_VERSION = 1
 WINDOW = 11  # Wang et al. 2004, section III-C: 11x11 Gaussian, sigma 1.5, K1 0.01, K2 0.03
 SIGMA = 1.5
 K1, K2 = 0.01, 0.03
-
-
-@dataclass(frozen=True)
-class ScoringProtocol:
-    """What of an image is scored.
-
-    Attributes:
-        channels: `rgb`, or `y` for the luma of `luma`.
-        fixed_border: pixels shaved from every side at any scale.
-        border_per_scale: pixels shaved besides, times the scale.
-    """
-
-    channels: Literal["rgb", "y"]
-    fixed_border: int
-    border_per_scale: int
-
-    def border(self, scale: int) -> int:
-        """Return how many pixels are shaved from every side."""
-        return self.fixed_border + self.border_per_scale * scale
-
-
-PROTOCOLS = {
-    "ike": ScoringProtocol("rgb", 0, 0),
-    "dualsr": ScoringProtocol("y", 0, 1),
-    "ntire17": ScoringProtocol("rgb", 6, 1),
-}
-"""Protocol name -> what is scored; the names are the column suffixes of `score_pair`."""
 
 PLANES = {"rgb": slice(0, 3), "y": slice(3, 4)}  # of the (H, W, 4) stack that score_pair works on
 
