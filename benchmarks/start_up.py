@@ -2,9 +2,9 @@
 
     python benchmarks/start_up.py
 
-Prints a Markdown table: CPU seconds of each (the least of several turns, which other work on the machine disturbs least)
-and how many times those of `import pandas, pyarrow`. `report` is of 1,000 made-up scores: ten methods on 25 images of
-four kinds.
+Prints a Markdown table: CPU seconds of each (the least of several turns, which other work on the machine disturbs
+least) and how many times those of `import pandas, pyarrow`. `report` is of 1,000 made-up scores: ten methods on 25
+images of four kinds.
 """
 
 import os

@@ -79,7 +79,7 @@ def results(workspace):
     folder = Path(workspace) / "sr"
     images = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.png")}
     rows = {str(path.relative_to(folder)): read_row(path) for path in folder.rglob("*.json")}
-    return images, {name: {k: v for k, v in row.items() if k not in TIMINGS} for name, row in rows.items()}
+    return images, {name: {k: v for k, v in vars(row).items() if k not in TIMINGS} for name, row in rows.items()}
 
 
 def test_a_killed_workers_job_runs_again_and_all_is_as_local_to_the_byte(ikebench, tmp_path, four_images, watched):

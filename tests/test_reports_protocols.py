@@ -1,10 +1,10 @@
 """A scoring protocol is a line of one table; captions, checks and lists follow it."""
 
 import pytest
+from ikebench.score import metrics
 from score_frames import frame, run, table
 
 import reports
-from ikebench.score import metrics
 from reports.protocols import PROTOCOLS, ScoringProtocol
 
 

@@ -1,7 +1,10 @@
 """Several jobs handed to a worker at once: the same bytes, a row each, and less at once where memory lacks."""
 
+import ctypes
 import json
 import os
+import subprocess
+import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +20,7 @@ from baselines.contract import Restored, SomeFailed
 from baselines.dualsr import DualSR
 from baselines.kernelgan import KernelGANZSSR
 from ikebench import devices, machine
-from ikebench.engines.contract import HUGE_PAGES_KEPT, Lost
+from ikebench.engines.contract import Lost
 from ikebench.engines.local import run_local
 from ikebench.ike.method import IKE
 from ikebench.images import read_image, write_png
@@ -264,12 +267,34 @@ def test_a_worker_that_ends_with_an_error_says_it():
     assert lost == Lost(0, "the worker process ended with no number in this")
 
 
-def tunables(item, worker, send):
-    return os.environ["GLIBC_TUNABLES"]
+class MallocInfo(ctypes.Structure):
+    """glibc's mallinfo2 (malloc.h)."""
+
+    names = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
+    _fields_ = [(name, ctypes.c_size_t) for name in names]
 
 
-def test_workers_keep_their_memory_unless_the_user_says_otherwise(monkeypatch):
-    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
-    assert [event.result for event in run_local([0], tunables, 1)] == [HUGE_PAGES_KEPT]
-    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=0")
-    assert [event.result for event in run_local([0], tunables, 1)] == ["glibc.malloc.hugetlb=0"]
+def mapped_blocks(item, worker, send):
+    """Allocate 64 MiB, and count the blocks that the C library has got for itself and will give back at once."""
+    libc = ctypes.CDLL(None)
+    libc.mallinfo2.restype, libc.malloc.restype = MallocInfo, ctypes.c_void_p
+    before = libc.mallinfo2().hblks
+    assert libc.malloc(ctypes.c_size_t(2**26))
+    return libc.mallinfo2().hblks - before
+
+
+@pytest.mark.parametrize(("chosen", "mapped"), [(None, "0"), ("glibc.malloc.hugetlb=0", "1")])
+def test_workers_keep_their_memory_unless_the_user_says_otherwise(chosen, mapped):
+    script = """
+from ikebench.engines.local import run_local
+from test_run_in_flight import mapped_blocks
+if __name__ == "__main__":
+    [event] = run_local([0], mapped_blocks, 1)
+    print(event.result)
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "GLIBC_TUNABLES"}
+    if chosen:
+        environment["GLIBC_TUNABLES"] = chosen
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+    found = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == mapped

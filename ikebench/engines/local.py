@@ -1,19 +1,17 @@
 """Work in processes of this machine."""
 
-import ctypes
 import os
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from threading import Thread
 from typing import Any
 
 from ikebench.engines.contract import Event, Finished, Lost, Progressed, Work, keep_memory
 from ikebench.errors import one_line
-
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @dataclass
@@ -53,10 +51,15 @@ def run_local(items: Sequence[Any], work: Work, workers: int) -> Iterator[Event]
 
 
 def _hire(work: Work, number: int) -> _Worker:
-    context = get_context("spawn")  # fork is not safe with CUDA or threads
+    """Start a worker: a fork of a process that has imported what the work needs, once for all, and done nothing else.
+
+    A fork of this process would not be safe with CUDA or threads; processes of their own would import torch each.
+    """
+    context = get_context("forkserver")
+    context.set_forkserver_preload([getattr(work, "__module__", __name__)])  # without effect once it is there
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, work, number, os.getpid()), daemon=True)
     keep_memory()
+    process = context.Process(target=_serve, args=(theirs, work, number, dict(os.environ)), daemon=True)
     process.start()
     theirs.close()
     return _Worker(process, ours)
@@ -100,9 +103,10 @@ def _dismiss(worker: _Worker) -> None:
     worker.process.join(timeout=10)
 
 
-def _serve(connection: Connection, work: Work, number: int, parent: int) -> None:
+def _serve(connection: Connection, work: Work, number: int, environment: dict[str, str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
-    _die_with(parent)
+    Thread(target=_die_with_parent, daemon=True).start()
+    os.environ.update(environment)  # the parent's of now, not of when the first worker was hired
     while True:
         try:
             index, item = connection.recv()
@@ -120,8 +124,9 @@ def _serve(connection: Connection, work: Work, number: int, parent: int) -> None
         connection.send(Finished(index, result))
 
 
-def _die_with(parent: int) -> None:
-    """Have the kernel end us when the parent dies, even by kill -9: an orphan would do a job that is run again."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
+def _die_with_parent() -> None:
+    """Wait for the parent's death, even by kill -9, and follow it: an orphan would do a job that is run again."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.protocols import PROTOCOLS as PROTOCOLS
+from reports.protocols import PROTOCOLS
 from reports.protocols import ScoringProtocol as ScoringProtocol
 
 Array = NDArray[Any]

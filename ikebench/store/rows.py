@@ -6,7 +6,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 import pyarrow as pa
 
-from reports.summary import PROTOCOLS
+from reports.protocols import PROTOCOLS
 
 Text = Annotated[str, pa.string()]
 Int32 = Annotated[int, pa.int32()]

@@ -6,8 +6,9 @@ import torch
 
 from baselines.tiling import tiled
 from degradations.resample import imresize, quantise
-from ikebench.scoring.metrics import PROTOCOLS, luma, psnr, shave
+from ikebench.scoring.metrics import luma, psnr, shave
 from ikebench.train.images import Pair, Pixels
+from reports.protocols import PROTOCOLS
 
 PROTOCOL = "dualsr"  # luma, s px shaved, as papers report Set5
 TILE = 256  # LR px a side, of validation images on the device
