@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from baselines.layouts import DROPPED, Family, Layout, count, pixel_shuffle_scale
+from baselines.layouts import DROPPED, Family, KeyLayout, count, pixel_shuffle_scale
 from baselines.supervised import Supervised, UpscalerNet
 
 DIV2K_MEAN = (0.4488, 0.4371, 0.4040)  # EDSR release: mean colour of DIV2K's training images, R, G, B in [0, 1]
@@ -33,7 +33,7 @@ BASICSR_BODY = (
 EDSR_FAMILY = Family(
     "EDSR",
     (
-        Layout(
+        KeyLayout(
             "official",  # torchSR too; our own network
             255,
             (
@@ -43,7 +43,7 @@ EDSR_FAMILY = Family(
                 *OFFICIAL_TAIL,
             ),
         ),
-        Layout(
+        KeyLayout(
             "mmediting",
             1,  # from its configuration; not confirmed by a PSNR on Set5 yet
             (
@@ -53,7 +53,7 @@ EDSR_FAMILY = Family(
             ),
             prefix="generator.",
         ),
-        Layout("BasicSR", 255, (*BASICSR_BODY, *BASICSR_TAIL)),
+        KeyLayout("BasicSR", 255, (*BASICSR_BODY, *BASICSR_TAIL)),
     ),
     pixel_shuffle_scale,
     lambda tensors: f"{len(tensors['head.weight'])} channels and {count(tensors, 'blocks.')} blocks",

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from baselines.edsr import conv
-from baselines.layouts import Family, Layout, count
+from baselines.layouts import Family, KeyLayout, count
 from baselines.supervised import Supervised, UpscalerNet
 
 DENSE_CONVS = 5  # paper: Figure 4, in each of the three dense blocks of an RRDB
@@ -26,7 +26,7 @@ BASICSR = (  # our own network too
 RRDB_FAMILY = Family(
     "RRDBNet",
     (
-        Layout(
+        KeyLayout(
             "old ESRGAN",
             1,
             (
@@ -39,7 +39,7 @@ RRDB_FAMILY = Family(
                 (r"model\.10", "last"),
             ),
         ),
-        Layout(
+        KeyLayout(
             "ESRGAN",
             1,
             (
@@ -51,8 +51,8 @@ RRDB_FAMILY = Family(
                 (r"conv_last", "last"),
             ),
         ),
-        Layout("BasicSR", 1, BASICSR),
-        Layout("mmediting", 1, BASICSR, prefix="generator."),
+        KeyLayout("BasicSR", 1, BASICSR),
+        KeyLayout("mmediting", 1, BASICSR, prefix="generator."),
     ),
     lambda tensors: 2 ** count(tensors, "up."),
     lambda tensors: f"{len(tensors['head.weight'])} channels and {count(tensors, 'blocks.')} RRDBs",

@@ -18,7 +18,7 @@ DROPPED = ""
 
 
 @dataclass(frozen=True)
-class Layout:
+class KeyLayout:
     """One way of naming.
 
     Attributes:
@@ -75,7 +75,7 @@ class Recognised:
     tensors: Tensors
     scale: int
     words: str
-    layout: Layout
+    layout: KeyLayout
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Family:
     """
 
     name: str
-    layouts: Sequence[Layout]
+    layouts: Sequence[KeyLayout]
     scale_of: Callable[[Tensors], int]
     sizes: Callable[[Tensors], str]
 

@@ -6,13 +6,13 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from baselines.edsr import BASICSR_TAIL, OFFICIAL_TAIL, HeadBodyTail, conv
-from baselines.layouts import Family, Layout, count, pixel_shuffle_scale
+from baselines.layouts import Family, KeyLayout, count, pixel_shuffle_scale
 from baselines.supervised import Supervised, parts
 
 RCAN_FAMILY = Family(
     "RCAN",
     (
-        Layout(
+        KeyLayout(
             "official",  # torchSR too; our own network
             255,
             (
@@ -24,7 +24,7 @@ RCAN_FAMILY = Family(
                 *OFFICIAL_TAIL,
             ),
         ),
-        Layout(
+        KeyLayout(
             "BasicSR",
             255,
             (
