@@ -1,15 +1,19 @@
 """What a method is: a frozen dataclass of hyperparameters that, called, restores LR images.
 
 Methods touch no files and no global state: what they need from outside (seed, progress, checkpoints) comes in a `Task`.
+Neither this module nor that of a method's dataclass imports torch, so that methods can be listed, checked and planned
+with without it. What trains and restores is imported inside the call.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Precision = Literal["fp32", "tf32", "bf16"]
 """tf32 is fp32 to the methods: whoever calls them lets the GPU round the factors of its products (to 10 bits)."""
@@ -49,10 +53,10 @@ class Task:
         capture: let the training step be captured in a CUDA graph, where there is CUDA.
     """
 
-    lr: Tensor
+    lr: "Tensor"
     seed: int = 0
     kernel: NDArray[np.float64] | None = None
-    weights: Mapping[str, Tensor] | None = None
+    weights: "Mapping[str, Tensor] | None" = None
     progress: Callable[[int, int], None] = lambda done, total: None
     checkpoint: Checkpoint | None = None
     say: Callable[[str], None] = lambda line: None
@@ -69,7 +73,7 @@ class Restored:
         note: one line for the result's row, where there is something to say (a smaller crop, say).
     """
 
-    sr: Tensor
+    sr: "Tensor"
     kernel: NDArray[np.float64] | None = None
     note: str = ""
 
