@@ -8,10 +8,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isqrt, prod
+from typing import TYPE_CHECKING
 
-from torch import Tensor, nn
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
-Tensors = Mapping[str, Tensor]
+Tensors = Mapping[str, "Tensor"]
 
 DROPPED = ""
 """Common name of what a checkpoint holds and our networks do not need."""
@@ -43,7 +45,7 @@ class KeyLayout:
         ]
         return all(any(re.fullmatch(pattern, module) for module in modules) for pattern, _ in self.renames[:2])
 
-    def common(self, weights: Tensors) -> dict[str, Tensor]:
+    def common(self, weights: Tensors) -> "dict[str, Tensor]":
         """Give the tensors under their common names; names that are in no row stay."""
         named = {}
         for key, tensor in weights.items():
@@ -110,7 +112,7 @@ class Family:
         scale = self.scale_of(tensors)
         return Recognised(tensors, scale, f"{self.name} for x{scale} with {self.sizes(tensors)}", layout)
 
-    def load(self, network: nn.Module, found: Recognised) -> None:
+    def load(self, network: "nn.Module", found: Recognised) -> None:
         """Put recognised weights into a network.
 
         Raises:

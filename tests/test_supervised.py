@@ -8,10 +8,12 @@ import torch
 import torch.nn.functional as F
 
 from baselines.contract import Task
-from baselines.edsr import DIV2K_MEAN, EDSR, EDSRBaseline
+from baselines.edsr import EDSR, EDSRBaseline
+from baselines.edsr_network import DIV2K_MEAN
 from baselines.esrgan import ESRGAN, ESRGANPSNR
 from baselines.rcan import RCAN
-from baselines.supervised import UPSCALE_HALO, parts, super_resolve
+from baselines.supervised import parts
+from baselines.upscaler import UPSCALE_HALO, super_resolve
 
 EDSR_SMALL = EDSR(blocks=2, width=8, residual_scale=0.5)
 RCAN_SMALL = RCAN(groups=2, blocks=2, width=8, reduction=4)
@@ -172,7 +174,7 @@ def test_wrong_scale_missing_and_surplus_keys(image):
     ],
 )
 def test_tiles_are_exact(method, weights, scale, size, monkeypatch):
-    monkeypatch.setattr("baselines.supervised.UPSCALE_TILE", 9)
+    monkeypatch.setattr("baselines.upscaler.UPSCALE_TILE", 9)
     lr = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(2))
     network = method.network(weights, scale).eval()
     assert network.halo < max(size) - 16  # or the first tile would see the whole image

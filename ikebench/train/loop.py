@@ -12,7 +12,8 @@ from typing import Any
 import torch
 
 from baselines.contract import Precision
-from baselines.supervised_training import EDSRBaselineRecipe, PairSampler, SupervisedTraining
+from baselines.edsr_recipe import EDSRBaselineRecipe
+from baselines.supervised_training import PairSampler, SupervisedTraining
 from baselines.tiling import tiled
 from degradations.resample import imresize, quantise
 from ikebench import devices
