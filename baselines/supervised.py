@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from baselines.contract import Precision, Restored, Task, check_ranges
+from baselines.contract import Precision, Restored, Task, Weights, check_ranges
 from baselines.layouts import Family, Tensors
 
 if TYPE_CHECKING:
@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from baselines.upscaler import UpscalerNet
-
-_latest: list[Any] = []
-"""What the last network was made of, its weights, and the network: to build one takes a GPU longer than an image."""
 
 
 class Supervised:
@@ -79,14 +76,13 @@ class Supervised:
         return restored
 
     def _placed(self, weights: Tensors, scale: int, device: "torch.device") -> "UpscalerNet":
-        """Give the network on a device; that of the call before, where nothing has changed since."""
+        """Give the network on a device; that of the task before, where its weights were the same `Weights`."""
         from baselines.upscaler import placed
 
-        key = (self, scale, device)
-        if not _latest or _latest[0] != key or _latest[1] is not weights:
-            _latest.clear()  # two would take twice the memory
-            _latest[:] = key, weights, placed(self.network(weights, scale), device)
-        return _latest[2]
+        def build() -> "UpscalerNet":
+            return placed(self.network(weights, scale), device)
+
+        return weights.made((self, scale, device), build) if isinstance(weights, Weights) else build()
 
     def note(self, lr: "Tensor") -> str:
         """Say what a reader of the result must know."""

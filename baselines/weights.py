@@ -7,6 +7,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from baselines.contract import Weights
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -110,7 +112,7 @@ def known_file(name: str) -> KnownFile | None:
     return next((known for method, scale in FILES for known in known_files(method, scale) if known.name == name), None)
 
 
-def read_weights(path: Path) -> "dict[str, Tensor]":
+def read_weights(path: Path) -> Weights:
     """Read a checkpoint; no code that it may hold is run.
 
     Returns:
@@ -127,7 +129,7 @@ def read_weights(path: Path) -> "dict[str, Tensor]":
         raise ValueError(f"{path}: `pip install safetensors` is needed to read it") from None
     except Exception as error:  # both readers raise many things for a damaged file
         raise ValueError(f"{path}: damaged, or not a checkpoint of tensors alone ({type(error).__name__})") from error
-    tensors = dict(_tensors(content))
+    tensors = Weights(dict(_tensors(content)))
     if not tensors:
         raise ValueError(f"{path}: no tensors in it")
     return tensors
