@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
-
-import torch
+from typing import TYPE_CHECKING, ClassVar
 
 from baselines.contract import Precision, Restored, Task
 from degradations.resample import imresize
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Bicubic:
         return [Restored(_upscale(task.lr, scale)) for task in tasks]
 
 
-def _upscale(lr: torch.Tensor, scale: int) -> torch.Tensor:
+def _upscale(lr: "Tensor", scale: int) -> "Tensor":
+    import torch
+
     pixels = lr[0].permute(1, 2, 0).double().cpu().numpy()  # (h, w, 3)
     return torch.from_numpy(imresize(pixels, scale)).permute(2, 0, 1)[None].to(lr)

@@ -1,15 +1,21 @@
 """What a method is: a frozen dataclass of hyperparameters that, called, restores LR images.
 
 Methods touch no files and no global state: what they need from outside (seed, progress, checkpoints) comes in a `Task`.
+Neither this module nor that of a method's dataclass imports torch, so that methods can be listed, checked and planned
+with without it. What trains and restores is imported inside the call.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+T = TypeVar("T")
 
 Precision = Literal["fp32", "tf32", "bf16"]
 """tf32 is fp32 to the methods: whoever calls them lets the GPU round the factors of its products (to 10 bits)."""
@@ -32,6 +38,25 @@ class Checkpoint(Protocol):
         ...
 
 
+class Weights(dict[str, "Tensor"]):
+    """A state dict that keeps the last thing made of it: to build a network takes a GPU longer than an image.
+
+    Tasks that are handed the same object share the network; it goes with the object.
+    """
+
+    def __init__(self, tensors: "Mapping[str, Tensor]") -> None:
+        """Take the tensors."""
+        super().__init__(tensors)
+        self._made: tuple[Hashable, Any] | None = None
+
+    def made(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Give what `make` makes of the tensors; where the last call had an equal key, what it made then."""
+        if self._made is None or self._made[0] != key:
+            self._made = None  # first, because two networks would take twice the memory
+            self._made = (key, make())
+        return self._made[1]
+
+
 @dataclass(frozen=True)
 class Task:
     """One LR image to restore.
@@ -42,17 +67,17 @@ class Task:
         kernel: (n, n) float64, the true kernel where it is known (see `degradations.contract`); for the methods that
             are allowed to know it.
         weights: the state dict of a trained network as its file has it, flat, on the CPU, not to be changed; for the
-            methods that need it.
+            methods that need it. Where they are `Weights`, a network made of them serves the next task too.
         progress: called with (iterations done, iterations in all).
         checkpoint: where to keep the state of a long training, if anywhere.
         say: called with a line on what went otherwise than wished, for the result's row.
         capture: let the training step be captured in a CUDA graph, where there is CUDA.
     """
 
-    lr: Tensor
+    lr: "Tensor"
     seed: int = 0
     kernel: NDArray[np.float64] | None = None
-    weights: Mapping[str, Tensor] | None = None
+    weights: "Mapping[str, Tensor] | None" = None
     progress: Callable[[int, int], None] = lambda done, total: None
     checkpoint: Checkpoint | None = None
     say: Callable[[str], None] = lambda line: None
@@ -69,7 +94,7 @@ class Restored:
         note: one line for the result's row, where there is something to say (a smaller crop, say).
     """
 
-    sr: Tensor
+    sr: "Tensor"
     kernel: NDArray[np.float64] | None = None
     note: str = ""
 

@@ -1,17 +1,13 @@
 """EDSR (Lim et al., NTIRE 2017): residual blocks without normalisation, and an upsampling tail by pixel shuffle."""
 
-import math
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
-from torch import Tensor, nn
+from baselines.layouts import DROPPED, Family, KeyLayout, count, pixel_shuffle_scale
+from baselines.supervised import Supervised
 
-from baselines.layouts import DROPPED, Family, Layout, count, pixel_shuffle_scale
-from baselines.supervised import Supervised, UpscalerNet
-
-DIV2K_MEAN = (0.4488, 0.4371, 0.4040)  # EDSR release: mean colour of DIV2K's training images, R, G, B in [0, 1]
+if TYPE_CHECKING:
+    from baselines.edsr_network import EDSRNet
 
 OFFICIAL_TAIL = (  # conv, pixel shuffle, and at x4 both again; conv. RCAN's too
     (r"tail\.0\.0", "up.0"),
@@ -33,7 +29,7 @@ BASICSR_BODY = (
 EDSR_FAMILY = Family(
     "EDSR",
     (
-        Layout(
+        KeyLayout(
             "official",  # torchSR too; our own network
             255,
             (
@@ -43,7 +39,7 @@ EDSR_FAMILY = Family(
                 *OFFICIAL_TAIL,
             ),
         ),
-        Layout(
+        KeyLayout(
             "mmediting",
             1,  # from its configuration; not confirmed by a PSNR on Set5 yet
             (
@@ -53,7 +49,7 @@ EDSR_FAMILY = Family(
             ),
             prefix="generator.",
         ),
-        Layout("BasicSR", 255, (*BASICSR_BODY, *BASICSR_TAIL)),
+        KeyLayout("BasicSR", 255, (*BASICSR_BODY, *BASICSR_TAIL)),
     ),
     pixel_shuffle_scale,
     lambda tensors: f"{len(tensors['head.weight'])} channels and {count(tensors, 'blocks.')} blocks",
@@ -76,6 +72,8 @@ class EDSR(Supervised):
 
     def build(self, scale: int, value_range: float) -> "EDSRNet":
         """Build the network; `value_range` is what white has inside."""
+        from baselines.edsr_network import EDSRNet
+
         return EDSRNet(scale, self.blocks, self.width, self.residual_scale, value_range)
 
 
@@ -87,75 +85,3 @@ class EDSRBaseline(EDSR):
     width: int = 64  # paper: section 4.3
     residual_scale: float = 1.0  # paper: only the wide network needs it
     tile: int = 1024  # ours: LR px; a quarter of EDSR's channels
-
-
-class HeadBodyTail(UpscalerNet):
-    """conv; blocks, conv; long skip; upsampler; conv, on the image minus DIV2K's mean: EDSR and RCAN.
-
-    Its parameters are named as in the official releases (`head`, `body`, `tail`).
-    """
-
-    mean: Tensor
-
-    def __init__(self, scale: int, width: int, blocks: Iterable[nn.Module], value_range: float) -> None:
-        """Build what is around the blocks; see `EDSRNet`."""
-        super().__init__()
-        self.head = nn.Sequential(conv(3, width))
-        self.body = nn.Sequential(*blocks, conv(width, width))
-        self.tail = nn.Sequential(upsampler(scale, width), conv(width, 3))
-        self.value_range = value_range
-        self.register_buffer("mean", torch.tensor(DIV2K_MEAN).view(1, 3, 1, 1), persistent=False)
-
-    def features(self, image: Tensor) -> Tensor:
-        """(n, 3, h, w) in [0, 1] -> (n, width, h, w)."""
-        features = self.head((image - self.mean) * self.value_range).float()  # autocast: blocks add up in float32
-        return self.body(features) + features
-
-    def upscale(self, features: Tensor) -> Tensor:
-        """(n, width, h, w) -> (n, 3, s h, s w), nominally in [0, 1]."""
-        return self.tail(features) / self.value_range + self.mean
-
-
-class EDSRNet(HeadBodyTail):
-    """The blocks are [conv, ReLU, conv] with a skip."""
-
-    def __init__(self, scale: int, blocks: int, width: int, residual_scale: float, value_range: float = 255) -> None:
-        """Build the network with PyTorch's default initialisation, as the release.
-
-        Args:
-            scale: 2, 3 or 4.
-            blocks: residual blocks.
-            width: channels of every hidden layer.
-            residual_scale: factor of what a block adds.
-            value_range: that white has inside; the weights' own.
-        """
-        super().__init__(scale, width, (ResidualBlock(width, residual_scale) for _ in range(blocks)), value_range)
-        self.halo = 2 * blocks + 2  # 3x3 convs of head and body
-
-
-class ResidualBlock(nn.Module):
-    """x + residual_scale * conv(ReLU(conv(x)))."""
-
-    def __init__(self, width: int, residual_scale: float) -> None:
-        """Build both convs."""
-        super().__init__()
-        self.body = nn.Sequential(conv(width, width), nn.ReLU(inplace=True), conv(width, width))
-        self.residual_scale = residual_scale
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(n, width, h, w) -> the same shape."""
-        return x + self.residual_scale * self.body(x)
-
-
-def upsampler(scale: int, width: int) -> nn.Sequential:
-    """One conv and pixel shuffle each: by 3 at once, by 2 as often as `scale` needs."""
-    factors = [3] if scale == 3 else [2] * int(math.log2(scale))
-    layers: list[nn.Module] = []
-    for factor in factors:
-        layers += [conv(width, factor**2 * width), nn.PixelShuffle(factor)]
-    return nn.Sequential(*layers)
-
-
-def conv(inputs: int, outputs: int) -> nn.Conv2d:
-    """3x3, zero-padded to the same size."""
-    return nn.Conv2d(inputs, outputs, 3, padding=1)

@@ -8,17 +8,19 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isqrt, prod
+from typing import TYPE_CHECKING
 
-from torch import Tensor, nn
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
-Tensors = Mapping[str, Tensor]
+Tensors = Mapping[str, "Tensor"]
 
 DROPPED = ""
 """Common name of what a checkpoint holds and our networks do not need."""
 
 
 @dataclass(frozen=True)
-class Layout:
+class KeyLayout:
     """One way of naming.
 
     Attributes:
@@ -43,7 +45,7 @@ class Layout:
         ]
         return all(any(re.fullmatch(pattern, module) for module in modules) for pattern, _ in self.renames[:2])
 
-    def common(self, weights: Tensors) -> dict[str, Tensor]:
+    def common(self, weights: Tensors) -> "dict[str, Tensor]":
         """Give the tensors under their common names; names that are in no row stay."""
         named = {}
         for key, tensor in weights.items():
@@ -75,7 +77,7 @@ class Recognised:
     tensors: Tensors
     scale: int
     words: str
-    layout: Layout
+    layout: KeyLayout
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class Family:
     """
 
     name: str
-    layouts: Sequence[Layout]
+    layouts: Sequence[KeyLayout]
     scale_of: Callable[[Tensors], int]
     sizes: Callable[[Tensors], str]
 
@@ -110,7 +112,7 @@ class Family:
         scale = self.scale_of(tensors)
         return Recognised(tensors, scale, f"{self.name} for x{scale} with {self.sizes(tensors)}", layout)
 
-    def load(self, network: nn.Module, found: Recognised) -> None:
+    def load(self, network: "nn.Module", found: Recognised) -> None:
         """Put recognised weights into a network.
 
         Raises:

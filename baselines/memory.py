@@ -1,7 +1,5 @@
 """When a GPU's memory is too small."""
 
-import torch
-
 SIGNS = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
 
 
@@ -10,8 +8,9 @@ def lacks_memory(error: BaseException) -> bool:
 
     A lack of memory in the middle of a CUDA graph's capture, say, is hidden by the error of ending the capture.
     """
-    if isinstance(error, torch.OutOfMemoryError):
-        return True
-    if isinstance(error, RuntimeError) and any(sign in str(error) for sign in SIGNS):
-        return True
+    if isinstance(error, RuntimeError):
+        import torch  # here, where it mostly is already: who asks may be planning, without torch
+
+        if isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in SIGNS):
+            return True
     return error.__context__ is not None and lacks_memory(error.__context__)

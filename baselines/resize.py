@@ -1,15 +1,14 @@
 """Resizing as two matrix products, differentiable and on any device: the torch side of `degradations.resample`."""
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from baselines.grids import Grid
 from degradations.resample import resize_matrix
-
-Grid = Literal["half-pixel", "align-corners", "half-pixel-cut"]
 
 
 @dataclass(frozen=True)
@@ -26,12 +25,7 @@ class Resize:
 
     @classmethod
     def bicubic(cls, image: Tensor, scale: float, grid: Grid = "half-pixel") -> Self:
-        """Build the bicubic resize by `scale` for images like `image` (..., h, w): its size, dtype and device.
-
-        `half-pixel`: MATLAB's (Keys a = -0.5, antialiased when shrinking, symmetric border).
-        `align-corners`: torch's (a = -0.75, corner pixels fixed, no antialiasing), as the IKE release resizes.
-        `half-pixel-cut`: as `half-pixel`, without the border at the top and left (quirk `border-taps`).
-        """
+        """Build the bicubic resize by `scale` for images like `image` (..., h, w): its size, dtype and device."""
         rows, columns = (_matrix(length, scale, grid).to(image) for length in image.shape[-2:])
         return cls(rows, columns)
 

@@ -1,41 +1,17 @@
-"""What supervised methods share: a trained network applied to a whole image, in bounded memory."""
+"""What supervised methods share: what they declare, and the call that puts trained weights into their networks."""
 
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
-from torch import Tensor, nn
-
-from baselines.contract import Precision, Restored, Task, check_ranges
+from baselines.contract import Precision, Restored, Task, Weights, check_ranges
 from baselines.layouts import Family, Tensors
-from baselines.tiling import tiled
 
-UPSCALE_TILE = 128  # LR px: at x4, EDSR's 256 channels take 0.3 GB there; the narrow overlap costs next to nothing
-UPSCALE_HALO = 3  # LR px: more than the few convs behind the first enlargement see, at any scale
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
-
-_latest: list[Any] = []
-"""What the last network was made of, its weights, and the network: to build one takes a GPU longer than an image."""
-
-
-class UpscalerNet(nn.Module):
-    """A network in two parts, because the parts are tiled differently."""
-
-    halo: int
-    """px that `features` sees on each side."""
-
-    def features(self, image: Tensor) -> Tensor:
-        """(n, 3, h, w) in [0, 1] -> (n, c, h, w): nearly all of the depth, and little of the memory."""
-        raise NotImplementedError
-
-    def upscale(self, features: Tensor) -> Tensor:
-        """(n, c, h, w) -> (n, 3, s h, s w), nominally in [0, 1]: a few layers, and most of the memory."""
-        raise NotImplementedError
-
-    def forward(self, image: Tensor) -> Tensor:
-        """(n, 3, h, w) in [0, 1] -> (n, 3, s h, s w), nominally in [0, 1]."""
-        return self.upscale(self.features(image))
+    from baselines.upscaler import UpscalerNet
 
 
 class Supervised:
@@ -57,7 +33,7 @@ class Supervised:
         counts = {"groups", "blocks", "width", "growth", "reduction", "tile"} & vars(self).keys()
         check_ranges(self.family.name, self, dict.fromkeys(sorted(counts), 1))
 
-    def build(self, scale: int, value_range: float) -> UpscalerNet:
+    def build(self, scale: int, value_range: float) -> "UpscalerNet":
         """Build the network; `value_range` is what white has inside."""
         raise NotImplementedError
 
@@ -71,7 +47,7 @@ class Supervised:
         self.network(weights, scale)
         return scale
 
-    def network(self, weights: Tensors, scale: int) -> UpscalerNet:
+    def network(self, weights: Tensors, scale: int) -> "UpscalerNet":
         """Build the network and put weights of any known layout into it.
 
         Raises:
@@ -88,6 +64,8 @@ class Supervised:
         Raises:
             ValueError: if the weights do not fit.
         """
+        from baselines.upscaler import super_resolve
+
         restored = []
         for task in tasks:
             if task.weights is None:
@@ -97,34 +75,21 @@ class Supervised:
             restored.append(Restored(sr, note=self.note(task.lr)))
         return restored
 
-    def _placed(self, weights: Tensors, scale: int, device: torch.device) -> UpscalerNet:
-        """Give the network on a device; that of the call before, where nothing has changed since."""
-        key = (self, scale, device)
-        if not _latest or _latest[0] != key or _latest[1] is not weights:
-            _latest.clear()  # two would take twice the memory
-            _latest[:] = key, weights, _placed(self.network(weights, scale), device)
-        return _latest[2]
+    def _placed(self, weights: Tensors, scale: int, device: "torch.device") -> "UpscalerNet":
+        """Give the network on a device; that of the task before, where its weights were the same `Weights`."""
+        from baselines.upscaler import placed
 
-    def note(self, lr: Tensor) -> str:
+        def build() -> "UpscalerNet":
+            return placed(self.network(weights, scale), device)
+
+        return weights.made((self, scale, device), build) if isinstance(weights, Weights) else build()
+
+    def note(self, lr: "Tensor") -> str:
         """Say what a reader of the result must know."""
         return ""
 
 
-@torch.no_grad()
-def super_resolve(network: UpscalerNet, lr: Tensor, scale: int, tile: int, precision: Precision = "fp32") -> Tensor:
-    """(1, 3, h, w) in [0, 1] -> (1, 3, s h, s w) float32: equal to `network(lr)` but for rounding."""
-    with torch.autocast(lr.device.type, torch.bfloat16, enabled=precision == "bf16"):
-        features = tiled(network.features, lr, tile, network.halo)
-        return tiled(network.upscale, features, UPSCALE_TILE, UPSCALE_HALO, scale).float()
-
-
-def _placed(network: UpscalerNet, device: torch.device) -> UpscalerNet:
-    if device.type == "cpu":  # channels last is 7 to 25 % quicker there in float32, up to twice as quick in bfloat16
-        return network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]  # missing in the stubs
-    return network.to(device).eval()
-
-
-def parts(lr: Tensor, tile: int) -> int:
+def parts(lr: "Tensor", tile: int) -> int:
     """Count the tiles of an image."""
     height, width = lr.shape[-2:]
     return math.ceil(height / tile) * math.ceil(width / tile)

@@ -1,14 +1,16 @@
-"""Trained weights: the files that are known, and reading any of them as a flat state dict."""
+"""Trained weights: the files that are known, and reading any of them as a flat state dict. Only readers need torch."""
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+from baselines.contract import Weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SUFFIXES = (".pt", ".pth", ".safetensors")
 CONTAINERS = ("params_ema", "params", "state_dict")
@@ -110,7 +112,7 @@ def known_file(name: str) -> KnownFile | None:
     return next((known for method, scale in FILES for known in known_files(method, scale) if known.name == name), None)
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
+def read_weights(path: Path) -> Weights:
     """Read a checkpoint; no code that it may hold is run.
 
     Returns:
@@ -127,13 +129,15 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise ValueError(f"{path}: `pip install safetensors` is needed to read it") from None
     except Exception as error:  # both readers raise many things for a damaged file
         raise ValueError(f"{path}: damaged, or not a checkpoint of tensors alone ({type(error).__name__})") from error
-    tensors = dict(_tensors(content))
+    tensors = Weights(dict(_tensors(content)))
     if not tensors:
         raise ValueError(f"{path}: no tensors in it")
     return tensors
 
 
-def _tensors(content: Any) -> Iterator[tuple[str, Tensor]]:  # noqa: ANN401 (what a file holds)
+def _tensors(content: Any) -> "Iterator[tuple[str, Tensor]]":  # noqa: ANN401 (what a file holds)
+    from torch import Tensor
+
     if not isinstance(content, Mapping):
         return
     inner = next((content[key] for key in CONTAINERS if isinstance(content.get(key), Mapping)), content)
@@ -141,6 +145,8 @@ def _tensors(content: Any) -> Iterator[tuple[str, Tensor]]:  # noqa: ANN401 (wha
 
 
 def _read_pickle(path: Path) -> object:
+    import torch
+
     return torch.load(path, weights_only=True, map_location="cpu")
 
 

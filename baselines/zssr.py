@@ -1,45 +1,37 @@
 """ZSSR (Shocher, Cohen, Irani, CVPR 2018) as KernelGAN's release runs it: with a kernel, without augmentation."""
 
-import math
-from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter
-from scipy.stats import linregress
-from torch import Tensor, nn
 
 from baselines.contract import Precision, Restored, Task, check_ranges
-from baselines.resize import Grid, Resize, downscale
-from baselines.zeroshot.conv_stack import ConvStack, fan_in_normal
-from baselines.zeroshot.crops import as_array, crop_note, crop_side, cut_crops, framed, gray
+from baselines.zeroshot.method import ZeroShot
 from baselines.zeroshot.quirks import chosen_quirks
+from baselines.zeroshot.sizes import crop_note, crop_side
 from baselines.zeroshot.stages import Stages
-from baselines.zeroshot.training import TrainingRun, adam, chunk_span, descend, run_wide, set_learning_rate
-from baselines.zeroshot.turns import Course, restore_in_turns
+from baselines.zeroshot.turns import Course
 from degradations.resample import bicubic_kernel
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Kernel = NDArray[np.float64]
 
-LOSS_MAP_FRAME = 3  # KernelGAN release: px of the LR image's border that weigh nothing
 SMALLEST_SON = 8  # px: below, a son has too little to learn from
 
 
 @dataclass(frozen=True)
-class ZSSR:
+class ZSSR(ZeroShot):
     """A small network learns to upscale the LR image from its own downscaled self; here downscaled bicubically."""
 
     version: ClassVar[int] = 3
     scales: ClassVar[tuple[int, ...]] = (2, 4)
     source: ClassVar[str] = "Shocher, Cohen, Irani 2018: ZSSR"
-    supervision: ClassVar[str] = "zero-shot"
     known_quirks: ClassVar[tuple[str, ...]] = ("border-taps", "old-numpy")
-    uses: ClassVar[tuple[str, ...]] = ("seed", "precision")
     effort: ClassVar[float] = 0.25  # benchmarks/speed.md
     paper_iterations: ClassVar[int | None] = 3000
 
@@ -67,16 +59,8 @@ class ZSSR:
         if "old-numpy" in chosen_quirks("zssr", self.quirks, self.known_quirks) and self.fit_over < 5:
             raise ValueError(f"zssr: fit_over must be 5 or more with the quirk old-numpy, not {self.fit_over}")
 
-    def __call__(self, tasks: Sequence[Task], scale: int, precision: Precision = "fp32") -> list[Restored]:
-        """Train on each LR image and upscale it.
-
-        Raises:
-            ValueError: if the LR image is too small.
-            FloatingPointError: if training diverges.
-        """
-        return restore_in_turns(lambda task: self._restore(task, scale, precision), tasks)
-
-    def _restore(self, task: Task, scale: int, precision: Precision) -> Course[Restored]:
+    def restore(self, task: Task, scale: int, precision: Precision) -> Course[Restored]:
+        """Train with the bicubic kernel: at x4 first at x2, then at x4."""
         kernels = {step: bicubic_kernel(step) for step in (2, scale)}
         stages = Stages(task, len(kernels))
         sr = yield from self.upscale(task, kernels, stages, precision)
@@ -86,7 +70,7 @@ class ZSSR:
         """Say it where the fathers are smaller than wanted."""
         return crop_note(self.father_side(task.lr, scale), self.crop)
 
-    def father_side(self, lr: Tensor, scale: int) -> int:
+    def father_side(self, lr: "Tensor", scale: int) -> int:
         """Give the side of the fathers in px.
 
         Raises:
@@ -94,7 +78,7 @@ class ZSSR:
         """
         return crop_side(lr, self.crop, scale, SMALLEST_SON * scale, f"zssr at x{scale}")
 
-    def upscale(self, task: Task, kernels: dict[int, Kernel], stages: Stages, precision: Precision) -> Course[Tensor]:
+    def upscale(self, task: Task, kernels: dict[int, Kernel], stages: Stages, precision: Precision) -> "Course[Tensor]":
         """Train at every scale of `kernels` in turn, always on the LR image itself, and upscale it by the last one.
 
         The network and Adam's state go from scale to scale, the learning rate starts anew (release).
@@ -110,6 +94,9 @@ class ZSSR:
     def _train(
         self, before: dict[str, Any], scale: int, kernel: Kernel, precision: Precision, task: Task
     ) -> Course[dict[str, Any]]:
+        from baselines.zeroshot.training import TrainingRun
+        from baselines.zssr_training import ZSSRTraining
+
         training = ZSSRTraining(self, task, scale, kernel, precision)
         if before:
             training.net.load_state_dict(before["network"])
@@ -132,166 +119,9 @@ class ZSSRGroundTruth(ZSSR):
 
     uses: ClassVar[tuple[str, ...]] = (*ZSSR.uses, "kernel")
 
-    def _restore(self, task: Task, scale: int, precision: Precision) -> Course[Restored]:
+    def restore(self, task: Task, scale: int, precision: Precision) -> Course[Restored]:
+        """Train with the task's kernel."""
         if task.kernel is None:
             raise ValueError("zssr-gt needs the true kernel, which this degradation does not have")
         sr = yield from self.upscale(task, {scale: task.kernel}, Stages(task, 1), precision)
         return Restored(sr, note=self.note(task, scale))
-
-
-class ZSSRTraining:
-    """One image's training at one scale (see `baselines.zeroshot.training.Training`).
-
-    The learning rate follows the reconstruction error of the whole image, which is looked at between iterations:
-    `review` at those that `next_review` names.
-    """
-
-    def __init__(self, zssr: ZSSR, task: Task, scale: int, kernel: Kernel, precision: Precision = "fp32") -> None:
-        """Build the network.
-
-        Args:
-            zssr: the hyperparameters.
-            task: the LR image.
-            scale: of the father to the son.
-            kernel: (n, n), n odd, applied by correlation; its centre as it is.
-            precision: of the network.
-
-        Raises:
-            ValueError: if the LR image is too small.
-        """
-        self.zssr, self.scale, self.precision = zssr, scale, precision
-        self.iterations, self.seed, self.lr = zssr.iterations, task.seed, task.lr
-        self.side = zssr.father_side(task.lr, scale)
-        self.kernel = torch.from_numpy(kernel).to(self.lr)
-        quirks = chosen_quirks("zssr", zssr.quirks, zssr.known_quirks)
-        self.grid: Grid = "half-pixel-cut" if "border-taps" in quirks else "half-pixel"
-        generator = torch.Generator().manual_seed(self.seed)
-        self.net = ConvStack(3, zssr.layers, zssr.width, fan_in_normal(0.1), generator, bias=False)  # release
-        self.policy = RatePolicy(zssr)
-        self.networks = nn.ModuleList([self.net, self.policy]).to(self.lr)
-        self.adam = adam(self.net.parameters(), (0.9, 0.999))
-        self.optimisers = [self.adam]
-        self.start_rate()
-        self.loss_map = _loss_map(self.lr)
-        height, width = (length - length % scale for length in self.lr.shape[-2:])
-        self.whole = self.lr[..., :height, :width]
-        self.whole_son = self._enlarged_son(self.whole)
-
-    def start_rate(self) -> None:
-        """Put the learning rate to where the policy has it."""
-        set_learning_rate(self.lr.new_tensor(self.policy.rate), self.adam)
-
-    def _enlarged_son(self, fathers: Tensor) -> Tensor:
-        """Downscale with the kernel and enlarge bicubically: (n, 3, h, w) -> the same shape."""
-        sons = downscale(fathers, self.kernel, self.scale)
-        return Resize.bicubic(sons, self.scale, self.grid)(sons)
-
-    def draw(self, chunk: int) -> dict[str, Tensor]:
-        """Draw the fathers of one chunk of iterations, and their sons."""
-        rng = np.random.default_rng([self.seed, self.scale, chunk])
-        count = len(range(self.iterations)[chunk_span(chunk)])
-        corners = rng.integers(0, np.array(self.lr.shape[-2:]) - self.side + 1, (count, 2))
-        fathers = cut_crops(self.lr, corners, self.side)
-        drawn = {
-            "father": fathers,
-            "son": self._enlarged_son(fathers),
-            "weight": cut_crops(self.loss_map, corners, self.side),
-        }
-        return {name: crops[:, None] for name, crops in drawn.items()}
-
-    def step(self, inputs: dict[str, Tensor]) -> Tensor:
-        """Learn to give the father back from its son."""
-        error = self._sharpen(inputs["son"]) - inputs["father"]
-        loss = (error.abs() * inputs["weight"]).mean()
-        descend(loss, self.adam)
-        return loss.detach()[None]
-
-    def _sharpen(self, enlarged: Tensor, *, in_tiles: bool = False) -> Tensor:
-        return enlarged + (self.net.tiled(enlarged, self._wide) if in_tiles else self._wide(self.net, enlarged))
-
-    def _wide(self, network: nn.Module, image: Tensor) -> Tensor:
-        return run_wide(network, image, self.precision)
-
-    def next_review(self, iteration: int) -> int:
-        """Give the next iteration after which there is something to look at."""
-        log_every, check_every = self.zssr.log_every, self.zssr.check_every
-        next_log = (iteration + log_every - 1) // log_every * log_every + 1  # after the iterations 0, 50, 100, ...
-        next_check = (iteration // check_every + 1) * check_every
-        return min(next_log, next_check, self.iterations)
-
-    @torch.no_grad()
-    def review(self, iteration: int) -> bool:
-        """Look at the reconstruction error, lower the learning rate where it is due, and say whether training is over.
-
-        `iteration` iterations have been done. A second look at the same iteration changes nothing.
-        """
-        policy = self.policy
-        if 0 < iteration != policy.reviewed_at:
-            policy.reviewed_at = iteration
-            if (iteration - 1) % self.zssr.log_every == 0:
-                error = self._sharpen(self.whole_son, in_tiles=True).clamp(0, 1) - self.whole
-                policy.log(iteration - 1, float(error.square().mean()))
-            if iteration % self.zssr.check_every == 0 and policy.lowers(iteration - 1):
-                self.start_rate()
-        return iteration >= self.iterations or policy.rate < self.zssr.smallest_rate
-
-    @torch.no_grad()
-    def restore(self) -> Tensor:
-        """Upscale the whole LR image with the network as it is: (1, 3, s h, s w) in [0, 1]."""
-        enlarge = Resize.bicubic(self.lr, self.scale, self.grid)
-        sr = self._sharpen(enlarge(self.lr), in_tiles=True).clamp(0, 1)
-        for _ in range(self.zssr.back_projections):
-            sr = (sr + enlarge(self.lr - downscale(sr, self.kernel, self.scale))).clamp(0, 1)
-        return sr
-
-
-class RatePolicy(nn.Module):
-    """ZSSR's learning rate: a tenth whenever the reconstruction error has stopped falling (release).
-
-    A module without parameters, so that checkpoints hold its state.
-    """
-
-    def __init__(self, zssr: ZSSR) -> None:
-        """Start with the full rate."""
-        super().__init__()
-        self.zssr = zssr
-        old = "old-numpy" in chosen_quirks("zssr", zssr.quirks, zssr.known_quirks)
-        self.widening = math.sqrt((zssr.fit_over - 2) / (zssr.fit_over - 4)) if old else 1.0  # of the standard error
-        self.rate = zssr.learning_rate
-        self.changed_at = 0
-        self.reviewed_at = 0
-        self.logged: list[tuple[int, float]] = []
-
-    def log(self, iteration: int, error: float) -> None:
-        """Take note of an iteration's reconstruction error (MSE)."""
-        self.logged.append((iteration, error))
-
-    def lowers(self, iteration: int) -> bool:
-        """Lower the rate if the last errors do not fall by more than chance; says whether it did."""
-        zssr = self.zssr
-        if iteration - self.changed_at <= zssr.patience or len(self.logged) < zssr.fit_over:
-            return False
-        iterations, errors = zip(*self.logged[-zssr.fit_over :], strict=True)
-        line = linregress(iterations, errors)
-        if -zssr.slope_ratio * line.slope >= line.stderr * self.widening:
-            return False
-        self.rate /= 10
-        self.changed_at = iteration
-        return True
-
-    def get_extra_state(self) -> dict[str, Any]:
-        """Give the state for a checkpoint."""
-        return {name: getattr(self, name) for name in ("rate", "changed_at", "reviewed_at", "logged")}
-
-    def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Take the state of a checkpoint."""
-        for name, value in state.items():
-            setattr(self, name, value)
-
-
-def _loss_map(lr: Tensor) -> Tensor:
-    """Weigh pixels by the gradients around them, mean 1 (KernelGAN release): (1, 3, h, w) -> (1, 1, h, w)."""
-    along_y, along_x = np.gradient(gray(as_array(lr)))
-    blurred = framed(uniform_filter(np.hypot(along_x, along_y), 5, mode="constant"), LOSS_MAP_FRAME)
-    weights = blurred / blurred.mean() if blurred.any() else np.ones_like(blurred)
-    return torch.from_numpy(weights)[None, None].to(lr)

@@ -16,7 +16,8 @@ from baselines.contract import Task
 from baselines.zeroshot.training import TrainingRun
 from degradations.resample import cut_to_multiple, imresize, quantise
 from ikebench.catalog import configured, kind_class
-from ikebench.ike.method import IKE, IKETraining
+from ikebench.ike.method import IKE
+from ikebench.ike.training import IKETraining
 from ikebench.images import read_image, write_png
 from ikebench.run.jobs import MAX_SEED
 from ikebench.scoring.metrics import score_pair

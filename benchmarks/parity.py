@@ -18,12 +18,13 @@ import numpy as np
 import torch
 
 from baselines.contract import Precision, Task
-from baselines.dualsr import DualSRTraining
-from baselines.kernelgan import KernelGANTraining, clean_kernel
+from baselines.dualsr_training import DualSRTraining
+from baselines.kernelgan import clean_kernel
+from baselines.kernelgan_training import KernelGANTraining
 from baselines.zeroshot.training import TrainingRun
 from degradations.resample import imresize, quantise
 from ikebench.catalog import configured, method_class
-from ikebench.ike.release import ReleaseTraining
+from ikebench.ike.release_training import ReleaseTraining
 from ikebench.images import read_image, write_png
 from ikebench.scoring.kernels import correlation
 from ikebench.scoring.metrics import psnr, shave

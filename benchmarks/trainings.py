@@ -1,10 +1,13 @@
 """The trainings that the benchmarks measure, by name."""
 
 from baselines.contract import Precision, Task
-from baselines.dualsr import DualSR, DualSRTraining
-from baselines.kernelgan import KernelGANTraining, KernelGANZSSR
+from baselines.dualsr import DualSR
+from baselines.dualsr_training import DualSRTraining
+from baselines.kernelgan import KernelGANZSSR
+from baselines.kernelgan_training import KernelGANTraining
 from baselines.zeroshot.training import Training
-from baselines.zssr import ZSSR, ZSSRTraining
+from baselines.zssr import ZSSR
+from baselines.zssr_training import ZSSRTraining
 from degradations.resample import bicubic_kernel
 from ikebench.ike.method import IKE
 from ikebench.ike.release import IKERelease

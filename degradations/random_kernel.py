@@ -5,7 +5,6 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
 
 from degradations.contract import SCALES, Degraded, check_hr
 from degradations.resample import bicubic_kernel, check_phase, correlate, quantise, sample
@@ -45,6 +44,8 @@ class RandomKernel:
         kernel = self._draw(scale, rng)
         if self.phase == "top-left":
             return Degraded(quantise(correlate(hr, kernel, step=scale)), kernel)
+        from scipy import signal
+
         lr = sample(correlate(hr, kernel), scale, self.phase)
         return Degraded(quantise(lr), signal.convolve2d(kernel, bicubic_kernel(scale, antialias=False)))
 

@@ -1,10 +1,15 @@
-"""The one resize, the one sampling and the one kernel shift of the project, all in float64."""
+"""The one resize, the one sampling and the one kernel shift of the project, all in float64.
 
-from typing import Any
+Scipy is imported where it is used: the kinds and methods that import this module are also listed and planned with.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, sparse
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 PHASES = ("top-left", "centre")
 """Where an LR pixel i is sampled: at HR position s i, or at s i + (s - 1) / 2, the middle of its s x s block."""
@@ -23,7 +28,7 @@ def keys_cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def resize_matrix(
     length: int, out_length: int, scale: float, *, antialias: bool = True, low_border: bool = True
-) -> sparse.csr_matrix:
+) -> "sparse.csr_matrix":
     """MATLAB's bicubic `imresize` along one axis, as a matrix.
 
     Output sample i sits at (i + 0.5) / scale - 0.5 (half-pixel grid); the border is symmetric (edge sample repeated).
@@ -39,6 +44,8 @@ def resize_matrix(
     Returns:
         (out_length, length) float64, rows sum to 1.
     """
+    from scipy import sparse
+
     stretch = min(scale, 1.0) if antialias else 1.0
     position = (np.arange(out_length) + 0.5) / scale - 0.5
     first = np.floor(position - 2 / stretch).astype(int)
@@ -192,6 +199,8 @@ def shift_kernel(kernel: NDArray[np.float64], scale: int, *, convention: str = "
     Raises:
         ValueError: for a kernel without a positive sum, or an unknown convention.
     """
+    from scipy import ndimage
+
     kernel = kernel.astype(np.float64)
     total = kernel.sum()
     if not total > 0:

@@ -34,7 +34,7 @@ METHODS = {
     "ike": "ikebench.ike.method:IKE",
     "ike-release": "ikebench.ike.release:IKERelease",
 }
-TRAINABLE = {"edsr-baseline": "baselines.supervised_training:EDSRBaselineRecipe"}
+TRAINABLE = {"edsr-baseline": "baselines.edsr_recipe:EDSRBaselineRecipe"}
 """Networks that `ikebench train` can train: name -> how, a frozen dataclass with that one's fields and methods."""
 METHOD_ENTRY_POINTS = "ikebench.methods"
 
@@ -79,7 +79,7 @@ def method_class(name: str) -> Any:  # noqa: ANN401 (a class that follows baseli
     return cls
 
 
-def recipe_class(name: str) -> Any:  # noqa: ANN401 (a class as `baselines.supervised_training` has it)
+def recipe_class(name: str) -> Any:  # noqa: ANN401 (a class as `baselines.edsr_recipe` has it)
     """Import how a network is trained.
 
     Raises:

@@ -22,7 +22,7 @@ torch.set_num_threads(1)  # the tests' images are too small for more, and two wa
 def pytest_sessionstart(session):
     """Have the workers of all tests forked from one process that has imported what they need."""
     keep_memory()
-    forkserver.set_forkserver_preload(["ikebench.run.worker", "ikebench.data.degrader"])
+    forkserver.set_forkserver_preload(["ikebench.run.restoring", "ikebench.data.degrader"])
     forkserver.ensure_running()
 
 

@@ -9,8 +9,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from baselines.contract import Task
-from baselines.dualsr import DualSR, DualSRTraining
-from baselines.kernelgan import KernelGANTraining, KernelGANZSSR
+from baselines.dualsr import DualSR
+from baselines.dualsr_training import DualSRTraining
+from baselines.kernelgan import KernelGANZSSR
+from baselines.kernelgan_training import KernelGANTraining
 from benchmarks.plain import plain_form
 from ikebench.ike.method import IKE
 from ikebench.ike.release import IKERelease

@@ -8,9 +8,12 @@ import skimage.data
 import torch
 
 from baselines.contract import Task
-from baselines.dualsr import DualSR, DualSRTraining
-from baselines.kernelgan import KernelGANTraining, KernelGANZSSR
-from baselines.zssr import ZSSR, ZSSRTraining
+from baselines.dualsr import DualSR
+from baselines.dualsr_training import DualSRTraining
+from baselines.kernelgan import KernelGANZSSR
+from baselines.kernelgan_training import KernelGANTraining
+from baselines.zssr import ZSSR
+from baselines.zssr_training import ZSSRTraining
 from degradations.resample import bicubic_kernel
 from ikebench.catalog import method_class
 from ikebench.ike.method import IKE

@@ -6,10 +6,13 @@ import skimage.data
 import torch
 
 from baselines.contract import Task
-from baselines.dualsr import DualSR, DualSRTraining
-from baselines.kernelgan import KernelGANTraining, KernelGANZSSR
+from baselines.dualsr import DualSR
+from baselines.dualsr_training import DualSRTraining
+from baselines.kernelgan import KernelGANZSSR
+from baselines.kernelgan_training import KernelGANTraining
 from baselines.zeroshot.crops import as_array, draw_crops
-from baselines.zssr import ZSSR, ZSSRTraining
+from baselines.zssr import ZSSR
+from baselines.zssr_training import ZSSRTraining
 from degradations.resample import bicubic_kernel, correlate, imresize
 from ikebench.ike.method import IKE
 from ikebench.ike.release import IKERelease

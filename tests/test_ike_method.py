@@ -6,7 +6,8 @@ import torch
 
 from baselines.contract import Task
 from baselines.zeroshot.training import TrainingRun
-from ikebench.ike.method import IKE, IKETraining
+from ikebench.ike.method import IKE
+from ikebench.ike.training import IKETraining
 
 
 def photo(height=48, width=52):

@@ -12,13 +12,16 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from baselines.contract import Restored, SomeFailed, Task
-from baselines.dualsr import DualSR, DualSRTraining
-from baselines.kernelgan import KernelGANTraining, KernelGANZSSR
+from baselines.dualsr import DualSR
+from baselines.dualsr_training import DualSRTraining
+from baselines.kernelgan import KernelGANZSSR
+from baselines.kernelgan_training import KernelGANTraining
 from baselines.memory import lacks_memory
 from baselines.zeroshot.captured import EAGER, CapturedStep
 from baselines.zeroshot.training import TrainingRun
 from baselines.zeroshot.turns import in_turns, restore_in_turns
-from baselines.zssr import ZSSR, ZSSRTraining
+from baselines.zssr import ZSSR
+from baselines.zssr_training import ZSSRTraining
 from degradations.resample import bicubic_kernel
 from ikebench.ike.method import IKE
 from ikebench.ike.release import IKERelease

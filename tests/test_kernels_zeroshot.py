@@ -11,9 +11,10 @@ import torch.nn.functional as F
 from baselines.resize import Resize, downscale
 from baselines.zeroshot.conv_stack import xavier_normal
 from baselines.zeroshot.crops import CropPairs, NoisyCrops
-from baselines.zeroshot.downscaler import KERNEL_SIDE, LinearDownscaler, filter_valid, normal_around_mean
+from baselines.zeroshot.downscaler import LinearDownscaler, filter_valid, normal_around_mean
 from baselines.zeroshot.quirks import QUIRKS, chosen_quirks
 from baselines.zeroshot.regularisers import BicubicLoss, KernelLoss, bicubic_targets
+from baselines.zeroshot.sizes import KERNEL_SIDE
 from degradations.resample import bicubic_kernel, correlate, imresize, shift_kernel
 
 

@@ -7,11 +7,12 @@ import torch
 from scipy import ndimage, signal
 from shared_files import SHARED, needs_shared
 
-import baselines.zssr
+import baselines.zeroshot.training
 from baselines.contract import Task
 from baselines.kernelgan import KernelGANZSSR, analytic_x4, clean_kernel
 from baselines.zeroshot.crops import as_array, crop_probability, draw_crops, sharpness_map
-from baselines.zssr import ZSSR, RatePolicy, ZSSRTraining
+from baselines.zssr import ZSSR
+from baselines.zssr_training import RatePolicy, ZSSRTraining
 from degradations.resample import bicubic_kernel, imresize, shift_kernel
 from ikebench.ike.release import IKERelease
 from ikebench.images import read_image
@@ -242,7 +243,7 @@ def test_at_x4_network_and_adam_go_on_and_the_rate_starts_anew(monkeypatch):
         steps = [float(state["step"]) for state in training.adam.state.values()]
         return [weight.detach().clone() for weight in training.net.weights], steps, float(group["lr"])
 
-    class Run(baselines.zssr.TrainingRun):
+    class Run(baselines.zeroshot.training.TrainingRun):
         def __init__(self, training, task):
             starts.append(state(training))
             super().__init__(training, task)
@@ -253,7 +254,7 @@ def test_at_x4_network_and_adam_go_on_and_the_rate_starts_anew(monkeypatch):
         ends.append(state(training))
         return restore(training)
 
-    monkeypatch.setattr(baselines.zssr, "TrainingRun", Run)
+    monkeypatch.setattr(baselines.zeroshot.training, "TrainingRun", Run)
     monkeypatch.setattr(ZSSRTraining, "restore", restored)
     ZSSR(iterations=6, width=4, crop=32)([Task(as_lr(photo(40, 48)))], 4)
     assert len(starts) == len(ends) == 2

@@ -26,8 +26,9 @@ from ikebench.ike.method import IKE
 from ikebench.images import read_image, write_png
 from ikebench.run.jobs import MethodChoice, Selection, plan
 from ikebench.run.pending import pending
+from ikebench.run.restoring import SHARE_OF_FREE, Restoring
 from ikebench.run.runner import execute, grouped
-from ikebench.run.worker import SHARE_OF_FREE, Restorer
+from ikebench.run.worker import Restorer
 from ikebench.store.hashes import Hashes
 from ikebench.store.row_files import RowFiles
 from ikebench.store.rows import DataRow
@@ -221,7 +222,9 @@ def test_the_first_image_tells_how_many_fit(planned, gpu_memory, share, room, ca
     gpu, jobs = torch.device("cuda:1"), planned(Hungry())
     assert max(devices.room_for(gpu, SHARE_OF_FREE, share), 1) == room
     restorer = Restorer(Path("bench"), ("cpu",), gpu_share=share)
-    restorer._learn_room({0: jobs[0]}, gpu)
+    restoring = Restoring(restorer, 0)
+    restoring.device = gpu
+    restoring._learn_room({0: jobs[0]})
     restorer(jobs, 0, lambda *done: None)
     assert Hungry.calls == calls
 

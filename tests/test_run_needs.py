@@ -10,7 +10,7 @@ from tables import read_table
 from baselines.edsr import EDSRBaseline
 from ikebench.files import sha256_file
 from ikebench.images import read_image
-from ikebench.run import worker as restoring
+from ikebench.run import tasks
 from ikebench.store.row_files import read_row
 from ikebench.weight_files import WeightsFile
 
@@ -142,7 +142,7 @@ def test_wrong_use_of_weights(ikebench, median_data, weights, words):
 def test_weights_that_change_under_a_run_are_no_result(tmp_path):
     file = WeightsFile(baseline(tmp_path), "0" * 64)
     with pytest.raises(OSError, match="changed since the run began"):
-        restoring._weights(file)
+        tasks._weights(file)
 
 
 NEEDY = '''

@@ -1,5 +1,6 @@
 """EDSR, RCAN and ESRGAN: every layout of checkpoints, what does not fit, tiles, and the networks' own arithmetic."""
 
+import weakref
 from dataclasses import replace
 
 import checkpoints
@@ -7,11 +8,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from baselines.contract import Task
-from baselines.edsr import DIV2K_MEAN, EDSR, EDSRBaseline
+from baselines.contract import Task, Weights
+from baselines.edsr import EDSR, EDSRBaseline
+from baselines.edsr_network import DIV2K_MEAN
 from baselines.esrgan import ESRGAN, ESRGANPSNR
 from baselines.rcan import RCAN
-from baselines.supervised import UPSCALE_HALO, parts, super_resolve
+from baselines.supervised import parts
+from baselines.upscaler import UPSCALE_HALO, super_resolve
 
 EDSR_SMALL = EDSR(blocks=2, width=8, residual_scale=0.5)
 RCAN_SMALL = RCAN(groups=2, blocks=2, width=8, reduction=4)
@@ -172,7 +175,7 @@ def test_wrong_scale_missing_and_surplus_keys(image):
     ],
 )
 def test_tiles_are_exact(method, weights, scale, size, monkeypatch):
-    monkeypatch.setattr("baselines.supervised.UPSCALE_TILE", 9)
+    monkeypatch.setattr("baselines.upscaler.UPSCALE_TILE", 9)
     lr = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(2))
     network = method.network(weights, scale).eval()
     assert network.halo < max(size) - 16  # or the first tile would see the whole image
@@ -217,15 +220,25 @@ def test_rcan_says_where_it_worked_in_parts(image):
 
 
 def test_a_network_is_built_once_for_all_images(image, monkeypatch):
-    weights, built = checkpoints.edsr("official"), []
+    weights, built = Weights(checkpoints.edsr("official")), []
     build = EDSR.build
-    monkeypatch.setattr(EDSR, "build", lambda *arguments: built.append(1) or build(*arguments))
+
+    def watched(*arguments):
+        network = build(*arguments)
+        built.append(weakref.ref(network))
+        return network
+
+    monkeypatch.setattr(EDSR, "build", watched)
     method = EDSR(blocks=2, width=8)
     first, again = (method([Task(image, weights=weights)], 2)[0].sr for _ in range(2))
     assert torch.equal(first, again) and len(built) == 1
     EDSR(blocks=2, width=8, residual_scale=1.0)([Task(image, weights=weights)], 2)
+    assert len(built) == 2 and built[0]() is None  # one at a time
     method([Task(image, weights=dict(weights))], 2)
-    assert len(built) == 3
+    assert len(built) == 3 and built[2]() is None  # a plain mapping keeps nothing
+    method([Task(image, weights=Weights(weights))], 2)
+    assert len(built) == 4 and built[3]() is None  # it goes with the weights
+    assert built[1]() is not None
 
 
 @pytest.mark.parametrize("name", LAYOUTS)

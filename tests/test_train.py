@@ -16,8 +16,9 @@ import skimage.data
 import torch
 from PIL import Image
 
-from baselines.edsr import EDSRNet
-from baselines.supervised_training import EDSRBaselineRecipe, PairSampler, SupervisedTraining, orientations
+from baselines.edsr_network import EDSRNet
+from baselines.edsr_recipe import EDSRBaselineRecipe
+from baselines.supervised_training import PairSampler, SupervisedTraining, orientations
 from degradations.resample import imresize, quantise
 from ikebench.train.loop import Validation
 

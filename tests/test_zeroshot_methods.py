@@ -9,15 +9,20 @@ import torch
 import torch.nn.functional as F
 
 from baselines.contract import Task
-from baselines.dualsr import DualSR, DualSRTraining
-from baselines.kernelgan import KernelGANTraining, KernelGANZSSR, analytic_x4, clean_kernel
+from baselines.dualsr import DualSR
+from baselines.dualsr_training import DualSRTraining
+from baselines.kernelgan import KernelGANZSSR, analytic_x4, clean_kernel
+from baselines.kernelgan_training import KernelGANTraining
 from baselines.zeroshot.downscaler import filter_valid
 from baselines.zeroshot.training import TrainingRun
-from baselines.zssr import ZSSR, RatePolicy, ZSSRGroundTruth, ZSSRTraining
+from baselines.zssr import ZSSR, ZSSRGroundTruth
+from baselines.zssr_training import RatePolicy, ZSSRTraining
 from degradations.resample import bicubic_kernel, correlate, imresize, kernel_centre, quantise
-from ikebench.ike.method import IKE, IKETraining
+from ikebench.ike.method import IKE
 from ikebench.ike.network import Coupling, DenseShape, IKENet, decode, encode
-from ikebench.ike.release import IKERelease, ReleaseTraining
+from ikebench.ike.release import IKERelease
+from ikebench.ike.release_training import ReleaseTraining
+from ikebench.ike.training import IKETraining
 from ikebench.scoring.kernels import correlation, kernel_psnr
 from ikebench.scoring.metrics import score_pair
 
@@ -233,7 +238,7 @@ def ramp(side, slope=0.01):
 
 def test_dualsrs_cycles_are_aligned(monkeypatch):
     """With G_UP = bilinear and a centred kernel, an image of constant slope comes back, up to the borders."""
-    import baselines.dualsr as module
+    import baselines.dualsr_training as module
 
     training = DualSRTraining(DualSR(iterations=1), Task(torch.rand(1, 3, 160, 160)))
     training.up.weights[-1].data.zero_()

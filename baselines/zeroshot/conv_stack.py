@@ -34,12 +34,16 @@ class ConvStack(nn.Module):
             x = relu(F.conv2d(x, weight, bias, padding=1))
         return F.conv2d(x, *last, padding=1).contiguous()
 
+    def run(self, x: Tensor, how: Callable[[nn.Module, Tensor], Tensor], *, in_tiles: bool) -> Tensor:
+        """Run on the whole of x (n, channels, h, w), or `tiled`; `how` as there."""
+        return self.tiled(x, how) if in_tiles else how(self, x)
+
     def tiled(self, x: Tensor, run: Callable[[nn.Module, Tensor], Tensor], tile: int = 512) -> Tensor:
         """Run on tiles of `tile` px with an exact overlap, so that memory does not grow with the image.
 
         Args:
             x: (n, channels, h, w).
-            run: how to run the network on a tile: `baselines.zeroshot.training.run_wide`, say.
+            run: how to run the network on a tile: `baselines.zeroshot.training.run_wide` in some precision, say.
             tile: side in px.
         """
         return tiled(lambda part: run(self, part), x, tile, self.halo)

@@ -99,24 +99,6 @@ def draw_crops(image: FloatMap, side: int, count: int, rng: np.random.Generator,
     return corners - corners % 2
 
 
-def crop_side(lr: Tensor, wanted: int, multiple: int, least: int, method: str) -> int:
-    """Give the largest crop up to `wanted` px that `multiple` divides and the image holds.
-
-    Raises:
-        ValueError: if a side of the LR image (1, 3, h, w) is under `least` px; names the `method`.
-    """
-    height, width = lr.shape[-2:]
-    if min(height, width) < least:
-        raise ValueError(f"the LR image is {width}x{height} px; {method} needs {least} px on each side")
-    side = min(wanted, height, width)
-    return side - side % multiple
-
-
-def crop_note(side: int, wanted: int) -> str:
-    """Say it where the crops had to be smaller than wanted."""
-    return f"trained on crops of {side} px: the image is small" if side < wanted else ""
-
-
 @dataclass(frozen=True)
 class CropPairs:
     """Where the two crops of every iteration lie: a large one for the downscaler, a small one as a real sample.

@@ -8,12 +8,9 @@ from torch import Tensor, nn
 
 from baselines.zeroshot.conv_stack import Draw
 from baselines.zeroshot.deep_linear import compose_chain, convolution
+from baselines.zeroshot.sizes import DOWNSCALER_SIDES
 
-SIDES = (7, 5, 3, 1, 1, 1)  # KernelGAN's and DualSR's releases
 WIDTH = 64  # channels of every hidden layer
-KERNEL_SIDE = 1 + sum(side - 1 for side in SIDES)  # 13
-SMALLEST_CROP = 40
-"""px of a crop to downscale: below, what comes out leaves too few 7x7 patches to judge."""
 
 
 class LinearDownscaler(nn.Module):
@@ -25,8 +22,8 @@ class LinearDownscaler(nn.Module):
     def __init__(self, draw: Draw, generator: torch.Generator) -> None:
         """Draw the layers' weights."""
         super().__init__()
-        widths = [1, *[WIDTH] * (len(SIDES) - 1), 1]
-        shapes = zip(widths[1:], widths, SIDES, strict=False)
+        widths = [1, *[WIDTH] * (len(DOWNSCALER_SIDES) - 1), 1]
+        shapes = zip(widths[1:], widths, DOWNSCALER_SIDES, strict=False)
         self.weights = nn.ParameterList(nn.Parameter(draw((*shape, shape[-1]), generator)) for shape in shapes)
 
     def kernel(self) -> Tensor:

@@ -3,12 +3,13 @@
 import traceback
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TypeVar
-
-import torch
+from typing import TYPE_CHECKING, TypeVar
 
 from baselines.contract import Restored, SomeFailed, Task
 from baselines.memory import lacks_memory
+
+if TYPE_CHECKING:
+    import torch
 
 T = TypeVar("T")
 
@@ -33,7 +34,7 @@ def restore_in_turns(restore: Callable[[Task], Course[Restored]], tasks: Sequenc
     raise SomeFailed(outcomes)
 
 
-def in_turns(courses: Sequence[Course[T]], device: torch.device) -> list[T | Exception]:
+def in_turns(courses: Sequence[Course[T]], device: "torch.device") -> list[T | Exception]:
     """Run courses to their ends, in turns, each on a CUDA stream of its own; gives their results or errors.
 
     While the host waits for one course's chunk, the device has those of the others to work on. The memory is
@@ -57,19 +58,28 @@ def in_turns(courses: Sequence[Course[T]], device: torch.device) -> list[T | Exc
                     outcomes |= {one: error for one in struck if one not in outcomes}
     finally:
         try:
-            if device.type == "cuda":  # before networks and graphs go; and for what comes next, on the default stream
-                torch.cuda.synchronize(device)
+            _wait(device)  # before networks and graphs go; and for what comes next, on the default stream
         finally:
             for course in courses:
                 course.close()
     return [outcomes[index] for index in range(len(courses))]
 
 
-def _lanes(device: torch.device, count: int) -> list[AbstractContextManager[object]]:
+def _lanes(device: "torch.device", count: int) -> list[AbstractContextManager[object]]:
     """Give each course what it runs in."""
     if device.type != "cuda":
         return [nullcontext() for _ in range(count)]
+    import torch
+
     streams = [torch.cuda.Stream(device) for _ in range(count)]
     for stream in streams:
         stream.wait_stream(torch.cuda.current_stream(device))  # which made the LR images
     return [torch.cuda.stream(stream) for stream in streams]
+
+
+def _wait(device: "torch.device") -> None:
+    """Wait for a GPU."""
+    if device.type == "cuda":
+        import torch
+
+        torch.cuda.synchronize(device)

@@ -15,10 +15,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from baselines.dualsr import DualSRTraining
-from baselines.kernelgan import KernelGANTraining
-from baselines.zssr import ZSSRTraining
-from ikebench.ike.release import ReleaseTraining
+from baselines.dualsr_training import DualSRTraining
+from baselines.kernelgan_training import KernelGANTraining
+from baselines.zssr_training import ZSSRTraining
+from ikebench.ike.release_training import ReleaseTraining
 
 from .dualsr import PlainDualSR
 from .ike import PlainIKE, PlainRelease

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from baselines.dualsr import DualSRTraining
+from baselines.dualsr_training import DualSRTraining
 
 from .losses import BicubicSchedule, bicubic_target, kernel_loss, resized, sobel
 from .networks import Judge, conv_stack, copies, downscale, kernel_of

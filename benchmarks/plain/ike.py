@@ -6,9 +6,9 @@ import torch.nn.functional as F
 from scipy import ndimage
 from torch import Tensor
 
-from ikebench.ike.method import IKETraining
 from ikebench.ike.network import CouplingBlock
-from ikebench.ike.release import ReleaseTraining
+from ikebench.ike.release_training import ReleaseTraining
+from ikebench.ike.training import IKETraining
 
 from .losses import BicubicSchedule, bicubic_target, resized, sobel
 from .networks import Judge, conv_stack, copies, dense

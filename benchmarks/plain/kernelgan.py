@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from baselines.kernelgan import KernelGANTraining
+from baselines.kernelgan_training import KernelGANTraining
 
 from .losses import BicubicSchedule, bicubic_target, kernel_loss
 from .networks import Judge, copies, downscale, kernel_of

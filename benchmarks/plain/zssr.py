@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from baselines.zssr import ZSSRTraining
+from baselines.zssr_training import ZSSRTraining
 
 from .losses import resized
 from .networks import conv_stack, copies

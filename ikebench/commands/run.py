@@ -34,6 +34,7 @@ from ikebench.run import jobs, runner, weights
 from ikebench.run.estimate import estimate
 from ikebench.run.pending import Pending, pending
 from ikebench.run.placement import Placement, place
+from ikebench.run.worker import Restorer
 from ikebench.settings import Settings
 from ikebench.store.hashes import Hashes, hashes_of
 from ikebench.store.row_files import RowFiles
@@ -250,8 +251,6 @@ def _execute(options: RunOptions, todo: Sequence[jobs.Job], placement: Placement
     """Run jobs; gives the rows of those that failed."""
     if not todo:
         return []
-    from ikebench.run.worker import Restorer  # torch: only where there is something to do
-
     restorer = Restorer(
         options.workspace.root.absolute(),  # processes of other machines start in other folders
         placement.devices,

@@ -12,7 +12,9 @@ HUGE_PAGES_KEPT = ":".join(
 
 Send = Callable[[int, int], None]
 Work = Callable[[Any, int, Send], Any]
-"""(item, worker's number, progress) -> result. Picklable; an exception it raises counts as the worker's death."""
+"""(item, worker's number, progress) -> result. Picklable; an exception it raises counts as the worker's death.
+
+Its attribute `imports`, where it has one, names the modules that it needs in a worker."""
 
 
 @dataclass(frozen=True)

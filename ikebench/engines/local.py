@@ -56,7 +56,8 @@ def _hire(work: Work, number: int) -> _Worker:
     A fork of this process would not be safe with CUDA or threads; processes of their own would import torch each.
     """
     context = get_context("forkserver")
-    context.set_forkserver_preload([getattr(work, "__module__", __name__)])  # without effect once it is there
+    modules = getattr(work, "imports", (work.__module__,))
+    context.set_forkserver_preload(list(modules))  # without effect once that process is there
     ours, theirs = context.Pipe()
     keep_memory()
     process = context.Process(target=_serve, args=(theirs, work, number, dict(os.environ)), daemon=True)

@@ -7,7 +7,6 @@ s the scale of one stage (always 2), C channels inside a stage.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -15,8 +14,8 @@ from torch import Tensor, nn
 
 from baselines.zeroshot.conv_stack import xavier_normal
 from baselines.zeroshot.deep_linear import compose_dense, convolution
+from ikebench.ike.method import Activation
 
-Activation = Literal["none", "relu", "leaky-relu"]
 Map = Callable[[Tensor], Tensor]
 
 STAGE_SCALE = 2

@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from baselines.supervised_training import EDSRBaselineRecipe, PairSampler, SupervisedTraining
+from baselines.edsr_recipe import EDSRBaselineRecipe
+from baselines.supervised_training import PairSampler, SupervisedTraining
 from ikebench import devices
 from ikebench.errors import UserError
 from ikebench.progress import Progress

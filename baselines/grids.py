@@ -1,0 +1,8 @@
+"""Where the pixels of a resized image lie."""
+
+from typing import Literal
+
+Grid = Literal["half-pixel", "align-corners", "half-pixel-cut"]
+"""`half-pixel`: MATLAB's (Keys a = -0.5, antialiased when shrinking, symmetric border).
+`align-corners`: torch's (a = -0.75, corner pixels fixed, no antialiasing), as the IKE release resizes.
+`half-pixel-cut`: as `half-pixel`, without the border at the top and left (quirk `border-taps`)."""
