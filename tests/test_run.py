@@ -336,13 +336,13 @@ def test_killed_in_the_middle_and_run_again(ikebench, tmp_path, medians, rivals,
     medians(4)
     log = tmp_path / "log"
     environment = {"RIVAL_LOG": str(log), "PYTHONPATH": str(rivals)}
-    command = ("run", "--methods", "rival", "--set", "rival.seconds=1", "--workers", "1")
+    command = ("run", "--methods", "rival", "--set", "rival.seconds=0.5", "--workers", "1")
     process = start(tmp_path, *command, **environment)
     wait_for(lambda: len(rows(tmp_path)) >= 2)
     os.kill(process.pid, how)
     process.communicate(timeout=30)
     assert process.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
-    time.sleep(1.5)  # an orphan would end its job in this time
+    time.sleep(0.8)  # an orphan would end its job in this time
     ended_before = {row.image for row in rows(tmp_path)}
     assert 2 <= len(ended_before) < 6
     ends = log.read_text().count("end")

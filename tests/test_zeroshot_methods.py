@@ -114,7 +114,7 @@ def test_a_resumed_method_ends_where_an_uninterrupted_one_does(method, scale, af
         np.testing.assert_array_equal(restored.kernel, straight.kernel)
 
 
-@pytest.mark.parametrize("quirks", ["none", "all"])
+@pytest.mark.parametrize("quirks", ["none", pytest.param("all", marks=pytest.mark.slow)])
 def test_kernelgan_finds_an_anisotropic_kernel(quirks):
     _, lr = pair(320, 400)
     method = KernelGANZSSR(iterations=1000, quirks=quirks)
