@@ -21,7 +21,8 @@ class CapturedStep:
     """
 
     trouble: ClassVar[str | None] = None
-    """What went wrong when a capture failed in this process."""
+    """What went wrong when a capture failed in this process. Of the class, because it is the process that a failed
+    capture changes: its allocator can stay in capture mode, for every training that comes after, whoever wants it."""
 
     def __init__(
         self, step: Callable[[dict[str, Tensor]], Tensor], *, capture: bool, say: Callable[[str], None]
