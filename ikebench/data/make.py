@@ -46,12 +46,11 @@ def make_data(
         work = []
         for image, path in source.files.items():
             one = ImageWork(source.name, image, path, known.get(image, ()))
-            rows = _already_made(one, recipe, hashes)
-            if rows is None:
+            if (rows := _already_made(one, recipe, hashes)) is None:
                 work.append(one)
-            else:
-                results[image] = Made(rows=rows)
-                report(image)
+                continue
+            results[image] = Made(rows=rows)
+            report(image)
         try:
             _make(workspace, work, recipe, hashes, results, workers, report)
         finally:

@@ -76,18 +76,8 @@ def score(
         workers: threads.
         report: called with the name of each image when it is scored.
     """
-    images = {row.case: row for row in data}
+    current, stale, unscorable = _sort_out(runs, data)
     known = _known_scores(workspace)
-    current: list[tuple[RunRow, DataRow]] = []
-    stale = unscorable = 0
-    for run in runs:
-        image = images.get(run.case)
-        if image is None or run.lr_sha256 != image.lr_sha256:
-            stale += 1
-        elif image.hr_path is None:
-            unscorable += 1
-        else:
-            current.append((run, image))
 
     def work(pair: tuple[RunRow, DataRow]) -> ScoreRow:
         scored = _score_run(workspace, *pair, hashes, known)
@@ -103,6 +93,22 @@ def score(
         if scored.status == "failed" and run.status == "ok"
     ]
     return Scored(rows, stale, unscorable, refused)
+
+
+def _sort_out(runs: Sequence[RunRow], data: Iterable[DataRow]) -> tuple[list[tuple[RunRow, DataRow]], int, int]:
+    """Give the results to score, each with its LR image's row; how many are stale, and how many have no HR."""
+    images = {row.case: row for row in data}
+    current: list[tuple[RunRow, DataRow]] = []
+    stale = unscorable = 0
+    for run in runs:
+        image = images.get(run.case)
+        if image is None or run.lr_sha256 != image.lr_sha256:
+            stale += 1
+        elif image.hr_path is None:
+            unscorable += 1
+        else:
+            current.append((run, image))
+    return current, stale, unscorable
 
 
 def _score_run(workspace: Workspace, run: RunRow, image: DataRow, hashes: Hashes, known: Known) -> ScoreRow:
