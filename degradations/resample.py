@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 PHASES = ("top-left", "centre")
 """Where an LR pixel i is sampled: at HR position s i, or at s i + (s - 1) / 2, the middle of its s x s block."""
 
+STRIP_PIXELS = 2**15  # that `correlate` works on at once: sum, product and source stay in a core's cache
+
 
 def keys_cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Keys' cubic convolution kernel with a = -0.5, as MATLAB's "bicubic"; zero from |x| = 2 on.
@@ -135,14 +137,31 @@ def correlate(image: NDArray[Any], kernel: NDArray[np.float64], *, step: int = 1
     Returns:
         (ceil(H / step), ceil(W / step), C) float64.
     """
-    height, width = image.shape[:2]
-    radius = len(kernel) // 2
-    planes = np.moveaxis(image.astype(np.float64), 2, 0)  # (C, H, W): long inner loops
-    padded = np.pad(planes, ((0, 0), (radius, radius), (radius, radius)), mode="symmetric")
-    total = np.zeros_like(planes[:, ::step, ::step], order="C")
+    size, radius = len(kernel), len(kernel) // 2
+    padded = np.pad(image, ((radius, radius), (radius, radius), (0, 0)), mode="symmetric")
+    height, width = (-(-side // step) for side in image.shape[:2])
+    filtered = np.empty((height, width, image.shape[2]))
+    strip_height = max(STRIP_PIXELS // max(width, 1), 1)
+    for top in range(0, height, strip_height):
+        strip = filtered[top : top + strip_height]
+        source = padded[step * top : step * (top + len(strip) - 1) + size]
+        for channel in range(image.shape[2]):
+            strip[..., channel] = _weighted_sum(source[..., channel], kernel, step, strip.shape[:2])
+    return filtered
+
+
+def _weighted_sum(
+    plane: NDArray[Any], kernel: NDArray[np.float64], step: int, shape: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """Filter a padded plane, (step (h - 1) + n or more, step (w - 1) + n or more), to `shape` (h, w)."""
+    height, width = shape
+    phases = [plane[:, phase::step].astype(np.float64) for phase in range(step)]  # columns that a tap reads together
+    total, product = np.zeros(shape), np.empty(shape)
     for (u, v), weight in np.ndenumerate(kernel):
-        total += weight * padded[:, u : u + height : step, v : v + width : step]
-    return np.ascontiguousarray(np.moveaxis(total, 0, 2))
+        first = v // step
+        np.multiply(weight, phases[v % step][u : u + step * height : step, first : first + width], out=product)
+        np.add(total, product, out=total)
+    return total
 
 
 def bicubic_kernel(scale: int, *, antialias: bool = True) -> NDArray[np.float64]:

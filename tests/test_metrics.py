@@ -1,5 +1,8 @@
 """PSNR and SSIM against scikit-image, naive loops and anchors made by an independent chain."""
 
+import sys
+import tracemalloc
+
 import numpy as np
 import pytest
 import skimage.data
@@ -8,7 +11,9 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from degradations.resample import cut_to_multiple, imresize, quantise
 from ikebench.images import image_paths, read_image
-from ikebench.scoring.metrics import PROTOCOLS, luma, psnr, score_pair, ssim, ssim_map
+from ikebench.scoring import metrics
+from ikebench.scoring.metrics import luma, psnr, score_pair, shave, ssim, ssim_map
+from reports.protocols import PROTOCOLS
 
 HR = SHARED / "data/hr"
 
@@ -124,6 +129,39 @@ def test_score_pair_of_tiny_images(pair):
     assert np.isnan(tiny(26)["ssim_ntire17"]) and np.isfinite(tiny(26)["psnr_ntire17"])
     assert np.isnan(tiny(16)["psnr_ntire17"]) and np.isfinite(tiny(16)["ssim_dualsr"])
     assert np.isnan(tiny(10)["ssim_ike"]) and np.isfinite(tiny(10)["psnr_ike"])
+
+
+@pytest.mark.parametrize("pixels", [1, 80 * 17, sys.maxsize])  # strips of 11 rows, of 17, and the whole image
+@pytest.mark.parametrize(
+    "shape", [(96, 80), (95, 79), (80, 33), (34, 80), (23, 24), (12, 11), (11, 80), (10, 40), (1, 1)]
+)
+def test_strips_score_as_the_whole(monkeypatch, pair, shape, pixels):
+    monkeypatch.setattr(metrics, "STRIP_PIXELS", pixels)
+    sr, hr = (image[: shape[0], : shape[1]] for image in pair)
+    for scale in (2, 4):
+        assert score_pair(sr, hr, scale) == pytest.approx(score_of_maps(sr, hr, scale), abs=1e-12, nan_ok=True)
+    assert score_pair(hr, hr, 2)["psnr_ike"] == float("inf")
+
+
+def score_of_maps(sr, hr, scale):
+    """Shave the images, then take maps of the whole of them."""
+    scores = {}
+    for name, protocol in PROTOCOLS.items():
+        a, b = (luma(image) if protocol.channels == "y" else image for image in (sr, hr))
+        a, b = (shave(image, protocol.border(scale)) for image in (a, b))
+        scores[f"psnr_{name}"] = psnr(a, b) if a.size else float("nan")
+        scores[f"ssim_{name}"] = ssim(a, b) if min(a.shape[:2]) >= 11 else float("nan")
+    return scores
+
+
+def test_scoring_holds_strips_not_images(pair):
+    sr, hr = (np.tile(image, (20, 10, 1)) for image in pair)  # 1920x800
+    metrics.score_pair(sr, hr, 2)
+    tracemalloc.start()
+    metrics.score_pair(sr, hr, 2)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20 * 8 * metrics.STRIP_PIXELS < 8 * hr.size  # under one image of float64; what OpenCV holds not seen
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,18 @@
 """Registration: known shifts of photographs, with blur, and the half pixel of top-left sampling."""
 
+import sys
+import tracemalloc
+
+import cv2
 import numpy as np
 import pytest
 import skimage.data
 from scipy import ndimage
 
 from degradations.resample import imresize, quantise
-from ikebench.scoring.metrics import score_pair
-from ikebench.scoring.registration import register, undo_shift
+from ikebench.scoring import registration
+from ikebench.scoring.metrics import luma, score_pair
+from ikebench.scoring.registration import estimate_shift, register, undo_shift
 
 PHOTOGRAPHS = {
     "astronaut": skimage.data.astronaut()[:384, :384],
@@ -112,3 +117,54 @@ def test_small_images_up_to_none():
 def test_refuses_different_shapes():
     with pytest.raises(ValueError, match="384x382"):
         register(PHOTOGRAPHS["astronaut"][:382], PHOTOGRAPHS["astronaut"], 2)
+
+
+def set_strips(monkeypatch, pixels, kept=sys.maxsize):
+    for name in ("SPLINE_STRIP_PIXELS", "LUMA_STRIP_PIXELS"):
+        monkeypatch.setattr(registration, name, pixels)
+    monkeypatch.setattr(registration, "KEPT_PIXELS", kept)
+
+
+@pytest.mark.parametrize("kept", [0, sys.maxsize])
+@pytest.mark.parametrize("shape", [(384, 384), (383, 201), (91, 384), (64, 64), (50, 47), (32, 90)])
+@pytest.mark.parametrize("shift", [(0, 0), (0.5, -0.25), (-6.2, 5.3)])
+def test_strips_register_as_the_whole(monkeypatch, shape, shift, kept):
+    hr = np.ascontiguousarray(PHOTOGRAPHS["astronaut"][: shape[0], : shape[1]])
+    sr = shifted(hr, shift, 1) if any(shift) else hr
+    set_strips(monkeypatch, sys.maxsize)
+    whole = register(sr, hr, 2)
+    set_strips(monkeypatch, 1, kept)  # strips of 64 rows
+    assert register(sr, hr, 2) == pytest.approx(whole, abs=1e-9, nan_ok=True)
+    np.testing.assert_array_equal(undo_shift(hr, np.array(shift)), undo_shift_of_the_whole(hr, np.array(shift)))
+
+
+def undo_shift_of_the_whole(image, shift):
+    return quantise(ndimage.shift(image.astype(np.float64), (*-shift, 0), order=3, mode="mirror"))
+
+
+@pytest.mark.parametrize("stride", registration.STRIDES)
+def test_a_level_is_opencvs_blur_decimated(monkeypatch, stride):
+    image = PHOTOGRAPHS["coffee"][:131, :97]
+    sigma = registration.BLUR * stride
+    expected = cv2.GaussianBlur(luma(image), (0, 0), sigma)[::stride, ::stride]
+    for pixels in (1, sys.maxsize):
+        set_strips(monkeypatch, pixels)
+        for rows in (slice(0, len(expected)), slice(3, 9)):
+            np.testing.assert_allclose(registration._level(image, stride, rows), expected[rows], rtol=0, atol=1e-9)
+
+
+def test_rgb_and_its_luma_have_one_shift():
+    hr = PHOTOGRAPHS["chelsea"]
+    sr = shifted(hr, (0.5, -0.25))
+    assert estimate_shift(luma(sr), luma(hr), limit=8) == pytest.approx(estimate_shift(sr, hr, limit=8), abs=1e-12)
+
+
+def test_registration_holds_strips_not_images(monkeypatch):
+    set_strips(monkeypatch, 2**14, kept=0)
+    hr = np.tile(PHOTOGRAPHS["coffee"], (6, 1, 1))  # 2304x384
+    sr = np.roll(hr, 1, axis=(0, 1))
+    tracemalloc.start()
+    register(sr, hr, 2)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * hr.shape[0] * hr.shape[1]  # under one plane of float64

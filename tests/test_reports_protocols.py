@@ -1,7 +1,7 @@
 """A scoring protocol is a line of one table; captions, checks and lists follow it."""
 
 import pytest
-from ikebench.score import metrics
+from ikebench.scoring import metrics
 from score_frames import frame, run, table
 
 import reports

@@ -8,6 +8,7 @@ from PIL import Image
 from scipy import ndimage
 from skimage import data
 
+from degradations import resample
 from degradations.resample import (
     bicubic_kernel,
     correlate,
@@ -128,6 +129,30 @@ def test_correlate_is_scipys_at_the_wanted_pixels(photo, step):
     kernel = np.random.default_rng(0).random((5, 5))
     expected = np.stack([ndimage.correlate(photo[..., c].astype(float), kernel, mode="reflect") for c in range(3)], 2)
     np.testing.assert_allclose(correlate(photo, kernel, step=step), expected[::step, ::step])
+
+
+def plain_correlate(image, kernel, step):
+    """The formula, tap by tap over the whole image."""
+    (height, width), radius = image.shape[:2], len(kernel) // 2
+    padded = np.pad(image.astype(np.float64), ((radius, radius), (radius, radius), (0, 0)), mode="symmetric")
+    total = np.zeros(image[::step, ::step].shape)
+    for (u, v), weight in np.ndenumerate(kernel):
+        total += weight * padded[u : u + height : step, v : v + width : step]
+    return total
+
+
+@pytest.mark.parametrize("strip_pixels", [1, 100, resample.STRIP_PIXELS])
+@pytest.mark.parametrize("step", [1, 2, 3, 4])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 2, 3), (1, 40, 3), (29, 23, 4)])  # smaller than the radius, too
+def test_correlate_has_the_formulas_bytes_whatever_the_strip(monkeypatch, shape, step, strip_pixels):
+    monkeypatch.setattr(resample, "STRIP_PIXELS", strip_pixels)
+    rng = np.random.default_rng(0)
+    signed = rng.normal(size=(15, 15))
+    for kernel in (signed, signed * (rng.random((15, 15)) < 0.5), np.zeros((3, 3)), -np.ones((1, 1))):
+        for image in (rng.integers(0, 256, shape, dtype=np.uint8), rng.normal(size=shape).astype(np.float32)):
+            filtered = correlate(image, kernel, step=step)
+            assert filtered.flags.c_contiguous
+            assert filtered.tobytes() == plain_correlate(image, kernel, step).tobytes()
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

@@ -1,13 +1,14 @@
 """PSNR and SSIM under the three protocols that super-resolution papers use, in one pass over a pair of images."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ikebench.scoring.strips import Mean, strips, widened, within
 from reports.protocols import PROTOCOLS
-from reports.protocols import ScoringProtocol as ScoringProtocol
 
 Array = NDArray[Any]
 
@@ -18,7 +19,7 @@ WINDOW = 11  # Wang et al. 2004, section III-C: 11x11 Gaussian, sigma 1.5, K1 0.
 SIGMA = 1.5
 K1, K2 = 0.01, 0.03
 
-PLANES = {"rgb": slice(0, 3), "y": slice(3, 4)}  # of the (H, W, 4) stack that score_pair works on
+STRIP_PIXELS = 2**16  # that `score_pair` works on at once: the planes of a window's means stay in a core's cache
 
 
 def luma(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -48,7 +49,12 @@ def psnr(a: Array, b: Array, *, data_range: float = 255.0) -> float:
         ValueError: for different shapes.
     """
     _check_same_shape(a, b)
-    return _psnr_from(np.square(np.subtract(a, b, dtype=np.float64)), data_range)
+    return psnr_from(_mean(np.square(np.subtract(a, b, dtype=np.float64))), data_range=data_range)
+
+
+def psnr_from(squared_error: float, *, data_range: float = 255.0) -> float:
+    """Return the PSNR in dB of a mean squared error: inf for 0, NaN for NaN."""
+    return float("inf") if squared_error == 0 else float(10 * np.log10(data_range**2 / squared_error))
 
 
 def ssim(a: Array, b: Array, *, data_range: float = 255.0) -> float:
@@ -98,22 +104,37 @@ def score_pair(sr: NDArray[np.uint8], hr: NDArray[np.uint8], scale: int) -> dict
         ValueError: for anything but two uint8 (H, W, 3) images of one shape.
     """
     check_pair(sr, hr)
-    sr_planes, hr_planes = _with_luma(sr), _with_luma(hr)
-    squared_error = np.square(sr_planes - hr_planes)
-    # Windows lie inside the image, so the map of a shaved image is the shaved map.
-    similarity = ssim_map(sr_planes, hr_planes) if min(hr.shape[:2]) >= WINDOW else np.empty((0, 0, 4))
+    height, width = hr.shape[:2]
+    errors, similarities = ({name: Mean() for name in PROTOCOLS} for _ in range(2))
+    for rows in strips(height, width, STRIP_PIXELS, least=WINDOW):
+        around = widened(rows, WINDOW // 2, height)
+        for (plane, a), (_, b) in zip(_planes(sr[around]), _planes(hr[around]), strict=True):
+            squared_error = np.square((a - b)[within(rows, around)])
+            similarity = _ssim_plane(a, b, 255.0)  # no rows of it, or no columns, where no window fits
+            for name, protocol in PROTOCOLS.items():
+                if plane not in protocol.channels:
+                    continue
+                border = protocol.border(scale)
+                errors[name].add(shave_strip(squared_error, rows.start, height, border))
+                # Windows lie inside the image, so the map of a shaved image is the shaved map.
+                similarities[name].add(shave_strip(similarity, around.start, height - WINDOW + 1, border))
     scores = {}
-    for name, protocol in PROTOCOLS.items():
-        planes, border = PLANES[protocol.channels], protocol.border(scale)
-        scores[f"psnr_{name}"] = _psnr_from(shave(squared_error[..., planes], border), 255.0)
-        scores[f"ssim_{name}"] = _mean(shave(similarity[..., planes], border))
+    for name in PROTOCOLS:
+        scores[f"psnr_{name}"] = psnr_from(errors[name].value)
+        scores[f"ssim_{name}"] = similarities[name].value
     return scores
 
 
 def shave(image: Array, border: int) -> Array:
     """Return the view of (H, W, ...) without `border` pixels at each side; empty when nothing is left."""
-    height, width = image.shape[:2]
-    return image[border : max(height - border, border), border : max(width - border, border)]
+    return shave_strip(image, 0, len(image), border)
+
+
+def shave_strip(strip: Array, top: int, height: int, border: int) -> Array:
+    """Return what `shave` leaves of a strip, (h, W, ...), that starts at row `top` of an image of `height` rows."""
+    width = strip.shape[1]
+    rows = slice(max(border - top, 0), max(height - border - top, 0))
+    return strip[rows, border : max(width - border, border)]
 
 
 def check_pair(sr: Array, hr: Array) -> None:
@@ -132,8 +153,11 @@ def _check_same_shape(a: Array, b: Array) -> None:
         raise ValueError(f"images of different shapes: {a.shape} and {b.shape}")
 
 
-def _with_luma(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
-    return np.dstack([rgb, luma(rgb)])  # (H, W, 4)
+def _planes(rgb: NDArray[np.uint8]) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """Yield the planes r, g, b and y by name, one at a time."""
+    for index, name in enumerate("rgb"):
+        yield name, rgb[..., index].astype(np.float64)
+    yield "y", luma(rgb)
 
 
 def _ssim_plane(a: NDArray[np.float64], b: NDArray[np.float64], data_range: float) -> NDArray[np.float64]:
@@ -150,11 +174,6 @@ def _window_mean(plane: NDArray[np.float64]) -> NDArray[np.float64]:
     inside = WINDOW // 2
     mean = np.asarray(cv2.sepFilter2D(plane, cv2.CV_64F, taps, taps), dtype=np.float64)
     return mean[inside:-inside, inside:-inside]
-
-
-def _psnr_from(squared_error: NDArray[np.float64], data_range: float) -> float:
-    error = _mean(squared_error)
-    return float("inf") if error == 0 else float(10 * np.log10(data_range**2 / error))
 
 
 def _mean(values: Array) -> float:
