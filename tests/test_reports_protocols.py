@@ -1,7 +1,10 @@
 """A scoring protocol is a line of one table; captions, checks and lists follow it."""
 
+import os
+import subprocess
+import sys
+
 import pytest
-from ikebench.scoring import metrics
 from score_frames import frame, run, table
 
 import reports
@@ -39,4 +42,27 @@ def test_a_new_protocol_is_a_line_of_the_table(ikebench, monkeypatch, tmp_path):
         reports.markdown_tables(scores, "other")
     listed = ikebench("list", "metrics").out
     assert f"psnr_mine, ssim_mine        protocol mine: {words}" in listed
-    assert metrics.PROTOCOLS is PROTOCOLS and metrics.ScoringProtocol is ScoringProtocol
+
+
+SCRIPT = """
+from reports.protocols import PROTOCOLS, ScoringProtocol
+PROTOCOLS["mine"] = ScoringProtocol("rgb", 7, 0)
+import ikebench
+from ikebench.cli import main
+for command in ("score", "report --protocol mine"):
+    try:
+        main(command.split())
+    except SystemExit as stop:
+        assert stop.code == 0
+scores = ikebench.load_scores()
+hr, sr = (ikebench.read_image(f"bench/{path}/cat.png") for path in ("data/photos/HR", "sr/bicubic/photos/median/X2"))
+assert scores["psnr_mine"][0] == ikebench.score(sr, hr, scale=2)["psnr_mine"] != scores["psnr_ike"][0]
+"""
+
+
+def test_and_the_whole_chain_follows(ikebench, photos):
+    ikebench("make-data", "--hr", photos, "--kind", "median", "--limit", 1)
+    assert ikebench("run", "--methods", "bicubic").code == 0
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", SCRIPT], cwd=photos.parent, env=environment, check=True)
+    assert "protocol mine" in (photos.parent / "bench/report/report.md").read_text()

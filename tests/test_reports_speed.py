@@ -53,7 +53,7 @@ reports.write_report(pandas.read_parquet(path), path.parent / "report")
 
 
 def test_protocols_and_names_wait_for_no_pandas():
-    python("import sys, reports.protocols, ikebench.score; sys.exit('pandas' in sys.modules)")
+    python("import sys, reports.protocols, ikebench.scoring.metrics; sys.exit('pandas' in sys.modules)")
     python("import sys, reports; reports.PROTOCOLS; sys.exit('pandas' in sys.modules)")
 
 
