@@ -145,7 +145,8 @@ class Method(Protocol):
     # hyperparameters: "seed"; "precision"; "weights" and "kernel", which a task must then bring (never None); "tile",
     # if a field of that name changes the image by more than rounding. Unsaid, it is seed, precision and tile. Then
     # `scale_of(weights) -> int`, the scale that weights are for, a ValueError if they are not the method's; and
-    # `effort: ClassVar[float]`, the time of an iteration, that of IKE being 1: it decides the order of jobs.
+    # `effort: ClassVar[float]`, the time of an iteration, that of IKE being 1: it decides the order of jobs; and
+    # `imports: ClassVar[tuple[str, ...]]`, modules that the call needs: workers import them before the clock starts.
 
     def __call__(self, tasks: Sequence[Task], scale: int, precision: Precision = "fp32") -> list[Restored]:
         """Restore each task's image at `scale`.

@@ -25,6 +25,7 @@ class DualSR(ZeroShot):
     scales: ClassVar[tuple[int, ...]] = (2, 4)
     source: ClassVar[str] = "Emad, Peemen, Corporaal 2021: DualSR"
     paper_iterations: ClassVar[int | None] = 3000
+    imports: ClassVar[tuple[str, ...]] = ("baselines.dualsr_training", "scipy.sparse")
     known_quirks: ClassVar[tuple[str, ...]] = ("channel-sum", "border-taps")
 
     iterations: int = 3000  # release

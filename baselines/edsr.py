@@ -63,6 +63,7 @@ class EDSR(Supervised):
     version: ClassVar[int] = 1
     scales: ClassVar[tuple[int, ...]] = (2, 3, 4)
     source: ClassVar[str] = "Lim et al. 2017: Enhanced deep residual networks"
+    imports: ClassVar[tuple[str, ...]] = ("baselines.edsr_network",)
     family: ClassVar[Family] = EDSR_FAMILY
 
     blocks: int = 32  # paper: Table 1

@@ -60,6 +60,7 @@ class ESRGAN(Supervised):
     version: ClassVar[int] = 1
     scales: ClassVar[tuple[int, ...]] = (4,)
     source: ClassVar[str] = "Wang et al. 2018: ESRGAN"
+    imports: ClassVar[tuple[str, ...]] = ("baselines.esrgan_network",)
     family: ClassVar[Family] = RRDB_FAMILY
 
     blocks: int = 23  # paper: section 4.1

@@ -24,6 +24,7 @@ class KernelGANZSSR(ZSSR):
     """ZSSR with the kernel that KernelGAN estimates. `iterations` counts for KernelGAN and for each scale of ZSSR."""
 
     source: ClassVar[str] = "Bell-Kligler, Shocher, Irani 2019: KernelGAN; ZSSR"
+    imports: ClassVar[tuple[str, ...]] = (*ZSSR.imports, "baselines.kernelgan_training")
     known_quirks: ClassVar[tuple[str, ...]] = ("channel-sum", "noise-in-place", *ZSSR.known_quirks)
 
     kernel_crop: int = 64  # release: px of G's input

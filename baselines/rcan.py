@@ -55,6 +55,7 @@ class RCAN(Supervised):
     version: ClassVar[int] = 1
     scales: ClassVar[tuple[int, ...]] = (2, 3, 4)
     source: ClassVar[str] = "Zhang et al. 2018: Residual channel attention networks"
+    imports: ClassVar[tuple[str, ...]] = ("baselines.rcan_network",)
     family: ClassVar[Family] = RCAN_FAMILY
     uses: ClassVar[tuple[str, ...]] = (*Supervised.uses, "tile")
 

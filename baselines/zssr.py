@@ -34,6 +34,7 @@ class ZSSR(ZeroShot):
     known_quirks: ClassVar[tuple[str, ...]] = ("border-taps", "old-numpy")
     effort: ClassVar[float] = 0.25  # benchmarks/speed.md
     paper_iterations: ClassVar[int | None] = 3000
+    imports: ClassVar[tuple[str, ...]] = ("baselines.zssr_training",)
 
     iterations: int = 3000  # release: at most, for each scale of the gradual x4
     layers: int = 8  # release

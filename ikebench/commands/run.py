@@ -258,9 +258,14 @@ def _execute(options: RunOptions, todo: Sequence[jobs.Job], placement: Placement
         in_flight=options.in_flight or (1 if placement.shares_devices else None),
         gpu_share=min(1.0, len(placement.devices) / placement.workers),
         capture=options.capture,
+        imports=("ikebench.run.restoring", *dict.fromkeys(module for job in todo for module in _imports(job))),
     )
     groups = runner.grouped(todo, min(restorer.most_in_flight, -(-len(todo) // placement.workers)))
     return runner.execute(options.workspace, groups, restorer, placement.engine)
+
+
+def _imports(job: jobs.Job) -> tuple[str, ...]:
+    return getattr(job.choice.method, "imports", ())
 
 
 def _say_ended(pending: Pending, failed: Sequence[RunRow]) -> None:

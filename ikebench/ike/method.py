@@ -27,6 +27,7 @@ class IKE(ZeroShot):
     scales: ClassVar[tuple[int, ...]] = (2, 4)
     source: ClassVar[str] = "Chang, Chiu, Huang 2022: Find the way back"
     paper_iterations: ClassVar[int | None] = PAPER_ITERATIONS
+    imports: ClassVar[tuple[str, ...]] = ("ikebench.ike.training", "scipy.sparse")
 
     iterations: int = PAPER_ITERATIONS
     blocks: int = 4  # paper: K

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from functools import lru_cache, partial
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,8 @@ def read_task(
 ) -> Task | Exception:
     """Read what a job needs, or give the error; `shared_by` trainings will be under way at once."""
     try:
+        for module in getattr(job.choice.method, "imports", ()):
+            import_module(module)
         lr_file = restorer.root / job.data.lr_path
         if sha256_file(lr_file) != job.data.lr_sha256:
             raise OSError(f"{job.data.lr_path} is not what make-data wrote: run make-data again")
@@ -51,7 +54,7 @@ def _true_kernel(root: Path, job: Job) -> np.ndarray | None:
     return read_kernel(root, job.data.kernel_path, job.data.kernel_sha256, "make-data again")
 
 
-@lru_cache(maxsize=2)  # jobs of one method and scale follow one another; EDSR's weights take 160 MB
+@lru_cache(maxsize=1)  # jobs of one method and scale follow one another; the network stays with its weights
 def _weights(file: WeightsFile) -> dict[str, torch.Tensor]:
     if sha256_file(file.path) != file.sha256:
         raise OSError(f"{file.path} has been changed since the run began: run again")

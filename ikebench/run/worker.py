@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
 
 from ikebench.engines.contract import Send
 from ikebench.run.jobs import Job
@@ -24,10 +23,9 @@ class Restorer:
         in_flight: images at work at once; None for one on a CPU, and as many as its memory holds on a GPU.
         gpu_share: how much of a GPU's memory each worker may take.
         capture: let training steps be captured in CUDA graphs.
+        imports: modules that its process needs.
         room: what this worker has learned: method and scale -> images that its device holds.
     """
-
-    imports: ClassVar[tuple[str, ...]] = ("ikebench.run.restoring",)
 
     root: Path
     devices: tuple[str, ...]
@@ -36,6 +34,7 @@ class Restorer:
     in_flight: int | None = None
     gpu_share: float = 1.0
     capture: bool = True
+    imports: tuple[str, ...] = ("ikebench.run.restoring",)
     room: dict[tuple[str, int], int] = field(default_factory=dict)
 
     @property
