@@ -27,6 +27,7 @@ class DualSR(ZeroShot):
     paper_iterations: ClassVar[int | None] = 3000
     imports: ClassVar[tuple[str, ...]] = ("baselines.dualsr_training", "scipy.sparse")
     known_quirks: ClassVar[tuple[str, ...]] = ("channel-sum", "border-taps")
+    effort: ClassVar[float] = 0.8  # benchmarks/estimate.py
 
     iterations: int = 3000  # release
     layers: int = 8  # release: G_UP

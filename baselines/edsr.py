@@ -65,6 +65,7 @@ class EDSR(Supervised):
     source: ClassVar[str] = "Lim et al. 2017: Enhanced deep residual networks"
     imports: ClassVar[tuple[str, ...]] = ("baselines.edsr_network",)
     family: ClassVar[Family] = EDSR_FAMILY
+    effort: ClassVar[float] = 10.0  # benchmarks/estimate.py
 
     blocks: int = 32  # paper: Table 1
     width: int = 256  # paper: Table 1
@@ -81,6 +82,8 @@ class EDSR(Supervised):
 @dataclass(frozen=True)
 class EDSRBaseline(EDSR):
     """The small EDSR of the release: a thirtieth of the parameters."""
+
+    effort: ClassVar[float] = 0.4  # benchmarks/estimate.py
 
     blocks: int = 16  # paper: section 4.3, the baseline model
     width: int = 64  # paper: section 4.3

@@ -62,6 +62,7 @@ class ESRGAN(Supervised):
     source: ClassVar[str] = "Wang et al. 2018: ESRGAN"
     imports: ClassVar[tuple[str, ...]] = ("baselines.esrgan_network",)
     family: ClassVar[Family] = RRDB_FAMILY
+    effort: ClassVar[float] = 1.3  # benchmarks/estimate.py
 
     blocks: int = 23  # paper: section 4.1
     width: int = 64  # release

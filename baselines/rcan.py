@@ -58,6 +58,7 @@ class RCAN(Supervised):
     imports: ClassVar[tuple[str, ...]] = ("baselines.rcan_network",)
     family: ClassVar[Family] = RCAN_FAMILY
     uses: ClassVar[tuple[str, ...]] = (*Supervised.uses, "tile")
+    effort: ClassVar[float] = 4.0  # benchmarks/estimate.py
 
     groups: int = 10  # paper: section 3.5
     blocks: int = 20  # paper: section 3.5, in each group

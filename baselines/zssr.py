@@ -32,7 +32,7 @@ class ZSSR(ZeroShot):
     scales: ClassVar[tuple[int, ...]] = (2, 4)
     source: ClassVar[str] = "Shocher, Cohen, Irani 2018: ZSSR"
     known_quirks: ClassVar[tuple[str, ...]] = ("border-taps", "old-numpy")
-    effort: ClassVar[float] = 0.25  # benchmarks/speed.md
+    effort: ClassVar[float] = 0.2  # benchmarks/estimate.py
     paper_iterations: ClassVar[int | None] = 3000
     imports: ClassVar[tuple[str, ...]] = ("baselines.zssr_training",)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from degradations.contract import Degraded
+from degradations.contract import SCALES, Degraded
 from ikebench.catalog import check_parameters, kind_class, method_class, uses
 from ikebench.errors import UserError
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Image = NDArray[np.uint8]
 Kernel = NDArray[np.float64]
+
+PRECISIONS = ("fp32", "tf32", "bf16")
 
 __all__ = [
     "Degraded",
@@ -83,6 +85,7 @@ def degrade_with_kernel(
     if kind == "track2":
         raise UserError("track2 is a set of files, not a degradation to apply: `ikebench make-data --kind track2`")
     _check_image("hr", hr)
+    _check_scale(scale)
     degradation = _configured(kind_class(kind), kind, parameters)
     return degradation(cut_to_multiple(hr, scale), scale, np.random.Generator(np.random.PCG64(seed)))
 
@@ -106,7 +109,7 @@ def restore(  # noqa: PLR0913 (what a training takes)
         lr: (h, w, 3) uint8.
         method: `ikebench list methods`: ike, dualsr, zssr, kernelgan-zssr, bicubic, ...
         scale: how many times larger.
-        seed: of the training.
+        seed: of the training. `ikebench run` derives one for each image from its name.
         device: auto, cpu, cuda or cuda:N.
         precision: of the networks: fp32, bf16 or, on NVIDIA's GPUs, tf32.
         kernel: (n, n) float64, the true kernel, for those methods that know it (zssr-gt).
@@ -160,9 +163,12 @@ def restore_with_kernel(  # noqa: PLR0913 (as `restore`)
     configured = _configured(method_class(method), method, hyperparameters)
     if scale not in configured.scales:
         raise ValueError(f"{method} does x{', x'.join(map(str, configured.scales))}, not x{scale}")
-    if "kernel" in uses(configured) and kernel is None:
-        raise ValueError(f"{method} needs the true kernel: kernel=")
+    _check_kernel(method, configured, kernel)
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not '{precision}'")
     chosen = torch.device(machine.available(device)[0])
+    if precision == "tf32" and chosen.type == "cpu":
+        raise ValueError("tf32 is arithmetic of NVIDIA's GPUs, and there is none here: use fp32 or bf16")
     devices.set_arithmetic(chosen, precision)
     image = torch.from_numpy(np.ascontiguousarray(lr)).permute(2, 0, 1)[None].to(chosen).float() / 255
     with _shown(method, progress) as show:
@@ -191,6 +197,7 @@ def score(sr: Image, hr: Image, *, scale: int) -> dict[str, float]:
     from ikebench.scoring.registration import register
 
     _check_image("hr", hr)
+    _check_scale(scale)
     hr = np.ascontiguousarray(cut_to_multiple(hr, scale))
     return score_pair(sr, hr, scale) | register(sr, hr, scale)
 
@@ -212,7 +219,7 @@ def load_scores(workspace: str | Path = "bench") -> "pd.DataFrame":
     from ikebench.store.workspace import Workspace
 
     path = Path(workspace)
-    path = Workspace(path).scores_table if path.is_dir() else path
+    path = path if path.suffix == ".parquet" else Workspace(path).scores_table
     if not path.exists():
         raise UserError(f"no scores in {workspace}: `ikebench run` or `ikebench score` makes them")
     return read_frame(path, ScoreRow)
@@ -227,6 +234,18 @@ def _check_image(name: str, image: Any) -> None:  # noqa: ANN401 (whatever was g
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
         raise ValueError(f"{name} must be a uint8 array (H, W, 3), RGB, not {found}")
+
+
+def _check_kernel(name: str, method: Any, kernel: Any) -> None:  # noqa: ANN401 (whatever was given)
+    if ("kernel" in uses(method)) != (kernel is not None):
+        raise ValueError(f"{name} {'has no use for a kernel' if kernel is not None else 'needs the true one'}: kernel=")
+    if kernel is not None and (np.ndim(kernel) != 2 or np.asarray(kernel).dtype != np.float64):
+        raise ValueError("kernel must be a float64 array (n, n)")
+
+
+def _check_scale(scale: Any) -> None:  # noqa: ANN401
+    if scale not in SCALES:
+        raise ValueError(f"scale must be one of {', '.join(map(str, SCALES))}, not {scale!r}")
 
 
 def _read_weights(method: Any, name: str, path: str | Path | None) -> Any:  # noqa: ANN401

@@ -12,7 +12,7 @@ from ikebench.errors import UserError, unknown
 COMMANDS = {  # name -> module of `ikebench.commands`, and what it does in a line
     "make-data": ("make_data", "Degrade HR images into LR files, kernels and data.parquet."),
     "run": ("run", "Restore LR images, then score and report."),
-    "score": ("score", "Score the SR images anew into scores.parquet, and report."),
+    "score": ("score", "Score the SR images into scores.parquet, and report."),
     "report": ("report", "Write the tables from scores.parquet."),
     "train": ("train", "Train a network on bicubic pairs."),
     "fetch": ("fetch", "Download DIV2K's validation images, or trained weights."),
@@ -38,6 +38,11 @@ class Group(click.Group):
             sys.exit(error.exit_code)
         except UserError as error:
             click.echo(f"ikebench: {error}", err=True)
+            sys.exit(2)
+        except OSError as error:
+            if error.filename is None:  # nothing that a user could mend by the name of a file
+                raise
+            click.echo(f"ikebench: {error.filename}: {error.strerror}", err=True)
             sys.exit(2)
         sys.exit(code if isinstance(code, int) else 0)
 

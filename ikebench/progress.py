@@ -10,6 +10,14 @@ BAR = "{percentage:3.0f}%|{bar:12}| {elapsed}, {remaining} left, {desc}"  # what
 LINES_EVERY = 10.0  # seconds between two plain lines about unfinished work
 
 
+def spoken(seconds: float) -> str:
+    """Say a duration in the unit that suits it: `40 s`, `12 min`, `3.5 h`, `4 days`."""
+    for limit, unit, name in ((100, 1, "s"), (100 * 60, 60, "min"), (100 * 3600, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / unit:.2g} {name}"
+    return f"{seconds / 86400:.0f} days"
+
+
 class Progress:
     """Counts finished items and the cost done so far; the cost decides the time left."""
 

@@ -38,7 +38,7 @@ def describe(workspace: Workspace, command: str, flags: dict[str, Any]) -> dict[
     entry = provenance(command, flags)
     try:
         entries = json.loads(workspace.manifest.read_text())["commands"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         entries = []
     write_atomic(workspace.manifest, json.dumps({"commands": [*entries, entry]}, indent=1).encode())
     return entry

@@ -42,15 +42,17 @@ def write_report(
     contents = _contents(scores, formats, protocol)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    clear(folder)
-    return [_write(folder / name, text) for name, text in contents.items()]
+    paths = [_write(folder / name, text) for name, text in contents.items()]
+    clear(folder, kept=paths)
+    return paths
 
 
-def clear(folder: str | Path) -> None:
-    """Remove the reports that `write_report` left in `folder`, so that none outlives its scores."""
+def clear(folder: str | Path, kept: Sequence[Path] = ()) -> None:
+    """Remove the reports that `write_report` left in `folder`, but those kept, so that none outlives its scores."""
     names = ["report.md", "report.html", "summary.csv", "*-table2.tex", "*-table3.tex", "*-other.tex"]
     for path in (path for name in names for path in Path(folder).glob(name)):
-        path.unlink()
+        if path not in kept:
+            path.unlink(missing_ok=True)
 
 
 def _contents(scores: pd.DataFrame, formats: Sequence[str], protocol: str) -> dict[str, str]:

@@ -3,7 +3,6 @@
 import os
 import sys
 from dataclasses import dataclass
-from multiprocessing import forkserver
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the processes that tests start; before torch reads it here
 
@@ -14,16 +13,14 @@ import torch
 from PIL import Image
 
 from ikebench.cli import main
-from ikebench.engines.contract import keep_memory
+from ikebench.engines.local import prepare
 
 torch.set_num_threads(1)  # the tests' images are too small for more, and two waiting threads can take minutes
 
 
 def pytest_sessionstart(session):
     """Have the workers of all tests forked from one process that has imported what they need."""
-    keep_memory()
-    forkserver.set_forkserver_preload(["ikebench.run.restoring", "ikebench.data.degrader"])
-    forkserver.ensure_running()
+    prepare(["ikebench.run.restoring", "ikebench.data.degrader"])
 
 
 def pytest_configure(config):

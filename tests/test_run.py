@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -152,7 +153,7 @@ def test_new_lr_makes_old_results_stale(ikebench, median_data, photos):
     before = scores().set_index("image")["psnr_ike"]
     ikebench("make-data", "--hr", photos, "--kind", "median", "--set", "median.size=9")
     left_out = ikebench("report")
-    assert left_out.code == 2 and "2 scores are on LR images" in left_out.err
+    assert left_out.code == 2 and "2 scores are on images" in left_out.err
     stale = ikebench("score")
     assert "2 results are on LR images that have been made anew" in stale.err and scores().empty
     assert not list(Path("bench/report").iterdir())  # no report outlives its scores
@@ -200,12 +201,27 @@ def test_changed_lr_is_a_failed_row_until_it_is_made_again(ikebench, median_data
 
 
 def test_dry_run_prints_jobs_hours_and_disk(ikebench, median_data):
-    outcome = ikebench("run", "--methods", "bicubic,ike", "--iterations", 1, "--dry-run")
-    assert outcome.code == 0 and outcome.out.count("median x2") == 4 and "time unknown" in outcome.out
+    plain = ("run", "--methods", "bicubic,ike", "--iterations", 3000, "--dry-run")
+    outcome = ikebench(*plain, "--list-jobs")
+    assert outcome.code == 0 and outcome.out.count("median x2") == 4
+    outcome = ikebench(*plain)
+    assert "median x2" not in outcome.out and "4 jobs to run" in outcome.out and "GiB" in outcome.out
+    assert re.search(r"^ike x2: 2 jobs, about [0-9.]+ (s|min) each, by this machine's speed$", outcome.out, re.M)
     assert not Path("bench/runs.parquet").exists()
-    ikebench("run", "--methods", "ike", "--iterations", 1)
-    outcome = ikebench("run", "--methods", "ike", "--iterations", 3000, "--dry-run")
-    assert "2 jobs to run" in outcome.out and " h with" in outcome.out and "GiB" in outcome.out
+    told = ikebench("run", "--methods", "ike", "--iterations", 1)
+    assert "ike x2: 2 jobs, about" in told.err.splitlines()[0] and "in all with 1 workers" in told.err
+    outcome = ikebench("run", "--methods", "ike", "--iterations", 3000, "--dry-run", "--workers", 7)
+    assert re.search(r"^ike x2: 2 jobs, about [0-9.]+ \w+ each$", outcome.out, re.M)
+    assert "in all with 7 workers" in outcome.out
+
+
+def test_of_somebody_elses_method_nothing_is_expected_before_it_has_run(ikebench, median_data, rivals):
+    assert (
+        "rival x2: 2 jobs, which take nobody knows how long"
+        in ikebench("run", "--methods", "rival,bicubic", "--dry-run").out
+    )
+    ikebench("run", "--methods", "rival")
+    assert "nobody" not in ikebench("run", "--methods", "rival", "--set", "rival.strength=0.5", "--dry-run").out
 
 
 def test_lr_images_without_hr(ikebench, photos):

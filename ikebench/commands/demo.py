@@ -17,7 +17,9 @@ from ikebench.store.workspace import Workspace
 def command(workspace: Workspace, workers: int | None) -> int:
     """Make data, run, score and report on crops of two photographs: a few minutes on a laptop."""
     import reports
+    from ikebench.engines.local import prepare
 
+    prepare(("ikebench.data.degrader", "ikebench.run.restoring", "ikebench.ike.training"))
     source = demo_photos.write(workspace.root / "demo-photos")
     degrade(source, DataOptions(workspace=workspace, workers=workers))
     code = run(

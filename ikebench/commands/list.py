@@ -14,7 +14,8 @@ from ikebench.errors import UserError, unknown
 @click.argument("name", required=False)
 def command(what: str, name: str | None) -> None:
     """List what there is; with the NAME of a method or kind, its parameters and their defaults."""
-    for line in lines(what) if name is None else parameters(name):
+    listed = lines(what)
+    for line in listed if name is None else parameters(name):
         click.echo(line)
 
 
@@ -31,7 +32,7 @@ def lines(what: str) -> list[str]:
         "metrics": _metrics,
     }
     if what not in listings:
-        raise unknown("list", what, listings)
+        raise unknown("thing to list", what, listings)
     return listings[what]()
 
 

@@ -33,7 +33,7 @@ def report(workspace: Workspace, formats: Sequence[str], protocol: str) -> int:
     current = _without_stale(workspace, scores)
     if len(current) < len(scores):
         stale = len(scores) - len(current)
-        say(f"{stale} scores are on LR images that have been made anew since: left out; run again")
+        say(f"{stale} scores are on images that have been made anew since: left out; run again")
     if current.empty:
         raise UserError(f"no current scores in {workspace.root}: `ikebench run` makes them")
     _write(workspace, current, formats, protocol)
@@ -46,11 +46,11 @@ def write_report(workspace: Workspace) -> None:
 
 
 def _without_stale(workspace: Workspace, scores: "pd.DataFrame") -> "pd.DataFrame":
-    """Leave out the scores on LR images that have been made anew, or dropped, since."""
-    current = {row.case: row.lr_sha256 for row in require_data(workspace)}
+    """Leave out the scores on LR or HR images that have been made anew, or dropped, since."""
+    current = {row.case: (row.lr_sha256, row.hr_sha256) for row in require_data(workspace)}
     cases = zip(scores["set"], scores["image"], scores["kind"], scores["scale"], strict=True)
-    scored_on = zip(cases, scores["lr_sha256"], strict=True)
-    return scores[[current.get(case) == lr_sha256 for case, lr_sha256 in scored_on]]
+    images = zip(scores["lr_sha256"], scores["hr_sha256"], strict=True)
+    return scores[[current.get(case) == pair for case, pair in zip(cases, images, strict=True)]]
 
 
 def _write(workspace: Workspace, scores: "pd.DataFrame", formats: Sequence[str], protocol: str) -> None:

@@ -25,13 +25,14 @@ from ikebench.commands.options import (
 from ikebench.commands.score import collect, score_and_report
 from ikebench.data.given import import_lr
 from ikebench.data.sources import check_name
-from ikebench.data.table import merge, require_data
+from ikebench.data.table import existing_rows, merge, require_data
 from ikebench.errors import UserError
 from ikebench.images import by_stem
 from ikebench.machine import cpu_has_bf16
+from ikebench.progress import spoken
 from ikebench.provenance import describe
 from ikebench.run import jobs, runner, weights
-from ikebench.run.estimate import estimate
+from ikebench.run.estimate import Expected, disk_gib, expect, wall_hours
 from ikebench.run.pending import Pending, pending
 from ikebench.run.placement import Placement, place
 from ikebench.run.worker import Restorer
@@ -72,6 +73,7 @@ class RunOptions:
     checkpoint_every: int | None = None
     retry_failed: bool = False
     dry_run: bool = False
+    list_jobs: bool = False
 
     @property
     def selection(self) -> jobs.Selection:
@@ -140,7 +142,8 @@ class RunOptions:
     "--checkpoint-every", type=click.IntRange(min=1), default=None, help="Save long trainings, in iterations."
 )
 @click.option("--retry-failed", is_flag=True, help="Run failed jobs again.")
-@click.option("--dry-run", is_flag=True, help="Only print the jobs, estimated hours and disk.")
+@click.option("--dry-run", is_flag=True, help="Only print how many jobs there are, and the hours and disk they take.")
+@click.option("--list-jobs", is_flag=True, help="With --dry-run: every job, too.")
 @workspace_option
 def command(**options: Any) -> int:  # noqa: ANN401 (click hands over its options)
     """Restore LR images, then score and report. What has been done is not done again."""
@@ -157,10 +160,12 @@ def run(options: RunOptions) -> int:
     workspace, rows = options.workspace, RowFiles(options.workspace)
     if options.dry_run:
         with hashes_of(workspace.root, keep=False) as hashes:
-            return _dry_run(_plan(options, choices, rows, hashes), workspace, placement)
+            return _dry_run(options, _plan(options, choices, rows, hashes), placement)
     with workspace.locked(), hashes_of(workspace.root) as hashes:
         described = describe(workspace, "run", asdict(options) | {"devices": placement.devices})
         plan = _plan(options, choices, rows, hashes, described)
+        for line in _time_lines(expect(workspace, plan.data, plan.pending.todo, placement), placement):
+            say(line)
         try:
             failed = plan.pending.failed + _execute(options, plan.pending.todo, placement)
         finally:
@@ -176,7 +181,7 @@ class Plan:
     """What `run` has found to do.
 
     Attributes:
-        data: every LR image of the workspace, or those of `--lr`.
+        data: every LR image of the workspace, those of `--lr` too.
         pending: jobs to do, and those done.
         refused: number of images of `--lr` that cannot be read.
         missing: number of methods and scales that lack their weights.
@@ -211,7 +216,7 @@ def _plan(
     sorted_out = pending(planned, rows, hashes, retry_failed=options.retry_failed)
     for label, count in sorted_out.replaced.items():
         say(f"{label}: {count} results of other settings or other LR images will be replaced (--as keeps both)")
-    return Plan(data, sorted_out, len(refused), len(found.missing))
+    return Plan([*existing_rows(options.workspace), *data], sorted_out, len(refused), len(found.missing))
 
 
 def _given_lr(
@@ -276,14 +281,30 @@ def _say_ended(pending: Pending, failed: Sequence[RunRow]) -> None:
         say(f"{len(pending.failed)} of the failures are from earlier runs: --retry-failed runs them again")
 
 
-def _dry_run(plan: Plan, workspace: Workspace, placement: Placement) -> int:
+def _dry_run(options: RunOptions, plan: Plan, placement: Placement) -> int:
     pending = plan.pending
-    for job in pending.todo:
-        click.echo(runner.describe(job.case))
-    hours, gibibytes = estimate(workspace, plan.data, pending.todo, placement.workers)
-    time = "time unknown (a method has not been run here yet)" if hours is None else f"about {hours:.2f} h"
+    if options.list_jobs:
+        for job in pending.todo:
+            click.echo(runner.describe(job.case))
+    for line in _time_lines(expect(options.workspace, plan.data, pending.todo, placement), placement):
+        click.echo(line)
     click.echo(
         f"{len(pending.todo)} jobs to run, {pending.done} done, {len(pending.failed)} failed before; "
-        f"{time} with {placement.workers} workers, about {gibibytes:.3f} GiB"
+        f"about {disk_gib(pending.todo):.3f} GiB"
     )
     return OK
+
+
+def _time_lines(expected: Sequence[Expected], placement: Placement) -> list[str]:
+    """Say how long jobs will take: a line for each method and scale, and one for all of them."""
+    lines = []
+    for one in expected:
+        if one.seconds is None:
+            time = "which take nobody knows how long: none has been run here yet"
+        else:
+            time = f"about {spoken(one.seconds / one.jobs)} each" + ", by this machine's speed" * (not one.measured)
+        lines.append(f"{one.label} x{one.scale}: {one.jobs} jobs, {time}")
+    hours = wall_hours(expected, placement.workers)
+    if expected and hours is not None:
+        lines.append(f"about {spoken(3600 * hours)} in all with {placement.workers} workers")
+    return lines

@@ -23,7 +23,7 @@ from ikebench.store.workspace import Workspace
 @workers_option("Threads.  [default: one per core]")
 @workspace_option
 def command(workspace: Workspace, workers: int | None) -> int:
-    """Score the SR images anew into scores.parquet, and report."""
+    """Score the SR images into scores.parquet, and report. What has not changed since is not measured again."""
     return score(workspace, workers)
 
 

@@ -132,12 +132,13 @@ def is_current(old: DataRow, new: DataRow, intact: Callable[[str, str | None], b
 
 
 def write_lr(root: Path, row: DataRow, data: bytes, *, write: bool = True) -> DataRow:
-    """Write an LR file to the row's `lr_path`, and give the row with what the file decides."""
-    if write:
+    """Write an LR file to the row's `lr_path`, unless it is there, and give the row with what the file decides."""
+    digest = sha256(data).hexdigest()
+    if write and not is_intact(root / row.lr_path, digest):
         write_atomic(root / row.lr_path, data)
     with Image.open(io.BytesIO(data)) as picture:
         width, height = picture.size
-    return replace(row, lr_sha256=sha256(data).hexdigest(), height=height, width=width)
+    return replace(row, lr_sha256=digest, height=height, width=width)
 
 
 def _same_pixels(path: Path, image: np.ndarray) -> bool:

@@ -3,8 +3,9 @@
 import os
 import signal
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
+from multiprocessing import forkserver, get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from threading import Thread
@@ -61,9 +62,28 @@ def _hire(work: Work, number: int) -> _Worker:
     ours, theirs = context.Pipe()
     keep_memory()
     process = context.Process(target=_serve, args=(theirs, work, number, dict(os.environ)), daemon=True)
-    process.start()
+    with _interrupts_held():  # the process to fork from must not hear Ctrl-C while it imports; the mask is inherited
+        process.start()
     theirs.close()
     return _Worker(process, ours)
+
+
+def prepare(modules: Sequence[str]) -> None:
+    """Have the workers of everything that follows in this process forked from one that has imported these modules."""
+    keep_memory()
+    with _interrupts_held():
+        forkserver.set_forkserver_preload(list(modules))
+        forkserver.ensure_running()
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hear of a Ctrl-C afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _assign(worker: _Worker, waiting: list[int], items: Sequence[Any]) -> None:
@@ -107,6 +127,7 @@ def _dismiss(worker: _Worker) -> None:
 def _serve(connection: Connection, work: Work, number: int, environment: dict[str, str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
     Thread(target=_die_with_parent, daemon=True).start()
+    os.environ.clear()
     os.environ.update(environment)  # the parent's of now, not of when the first worker was hired
     while True:
         try:

@@ -28,6 +28,7 @@ class IKE(ZeroShot):
     source: ClassVar[str] = "Chang, Chiu, Huang 2022: Find the way back"
     paper_iterations: ClassVar[int | None] = PAPER_ITERATIONS
     imports: ClassVar[tuple[str, ...]] = ("ikebench.ike.training", "scipy.sparse")
+    effort: ClassVar[float] = 1.0  # benchmarks/estimate.py
 
     iterations: int = PAPER_ITERATIONS
     blocks: int = 4  # paper: K

@@ -1,7 +1,7 @@
 """What of a plan is still to do: a key that has ended well is never run again."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ikebench.run.jobs import Job
@@ -36,7 +36,7 @@ def pending(jobs: Sequence[Job], rows: RowFiles, hashes: Hashes, *, retry_failed
             if row.status == "failed" and not (retry_failed or row.retry):
                 result.failed.append(row)
                 continue
-            if is_done(job, row, hashes):
+            if is_done(job, row, hashes.is_intact):
                 result.done += 1
                 continue
         elif row is not None:
@@ -45,10 +45,10 @@ def pending(jobs: Sequence[Job], rows: RowFiles, hashes: Hashes, *, retry_failed
     return result
 
 
-def is_done(job: Job, row: RunRow | None, hashes: Hashes) -> bool:
+def is_done(job: Job, row: RunRow | None, intact: Callable[[str, str | None], bool]) -> bool:
     """Say whether a job has ended well, and what it wrote is there as it was written."""
     if row is None or row.status != "ok" or row.sr_path is None or not job.is_of(row):
         return False
-    if row.kernel_path and not hashes.is_intact(row.kernel_path, row.kernel_sha256):
+    if row.kernel_path and not intact(row.kernel_path, row.kernel_sha256):
         return False
-    return hashes.is_intact(row.sr_path, row.sr_sha256)
+    return intact(row.sr_path, row.sr_sha256)

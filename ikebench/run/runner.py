@@ -1,12 +1,13 @@
 """Step 2, run: jobs on an engine, with progress, and what to say of those that failed."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 from ikebench.engines.contract import Event, Finished, Lost, Progressed, Work
+from ikebench.files import is_intact
 from ikebench.progress import Progress
 from ikebench.run.jobs import Job
 from ikebench.run.pending import is_done
-from ikebench.store.hashes import Hashes
 from ikebench.store.row_files import read_row, write_row
 from ikebench.store.rows import RunCase, RunRow
 from ikebench.store.workspace import Workspace, row_path
@@ -94,15 +95,16 @@ def failure_lines(failed: Sequence[RunRow]) -> list[str]:
 
 def _rows_of_the_lost(workspace: Workspace, group: Sequence[Job], event: Lost) -> list[RunRow]:
     """Write the rows that the dead worker could not; what it had ended well is there."""
-    rows, hashes = [], Hashes(workspace.root)
+    rows = []
     for job in group:
         path = workspace.root / row_path(job.sr_path)
         row = read_row(path)
-        if row is None or not is_done(job, row, hashes):
+        if row is None or not is_done(job, row, lambda path, digest: is_intact(workspace.root / path, digest)):
             row = job.row()
             row.status, row.error = "failed", event.reason
             row.retry = True if len(group) > 1 else None  # one of them is at fault, and nobody knows which
-            write_row(path, row)
+            with suppress(OSError):  # what was at fault may still be: a full disk, say
+                write_row(path, row)
         rows.append(row)
     return rows
 

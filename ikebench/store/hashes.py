@@ -1,9 +1,9 @@
-"""Hashes of files, each read once: what is known of a file holds as long as its size, time and inode do."""
+"""Hashes of files, each read once: what is known of a file holds as long as its size, times and inode do."""
 
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 
@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 
 from ikebench.files import sha256_file, write_atomic
 
-Signature = tuple[int, int, int]
-"""Of a file's content: bytes, mtime in ns, inode."""
+Signature = tuple[int, int, int, int]
+"""Of a file's content: bytes, mtime and ctime in ns, inode. The ctime tells of those who set the mtime back."""
 
 SETTLED = 2_000_000_000
 """ns. A file changed so shortly before it was read could change again without a change of its time: where a file
@@ -25,6 +25,7 @@ SCHEMA = pa.schema(
         "what": pa.string(),
         "size": pa.int64(),
         "mtime_ns": pa.int64(),
+        "ctime_ns": pa.int64(),
         "inode": pa.uint64(),
         "sha256": pa.string(),
     }
@@ -78,7 +79,7 @@ class Hashes:
             OSError: if there is no such file.
         """
         found = os.stat(self.root / path)
-        return found.st_size, found.st_mtime_ns, found.st_ino
+        return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
     def noted(self, path: str, signature: Signature, what: str) -> str | None:
         """Give a hash that was noted for a file as it is now."""
@@ -90,7 +91,7 @@ class Hashes:
         subject = (path, what)
         self._known[subject] = (signature, sha256)
         self._changed = True
-        if time.time_ns() - signature[1] < SETTLED:
+        if time.time_ns() - max(signature[1:3]) < SETTLED:
             self._unsettled.add(subject)
         else:
             self._unsettled.discard(subject)
@@ -105,7 +106,8 @@ class Hashes:
             "what": [what for _, what in kept],
             "size": [signature[0] for signature, _ in kept.values()],
             "mtime_ns": [signature[1] for signature, _ in kept.values()],
-            "inode": [signature[2] for signature, _ in kept.values()],
+            "ctime_ns": [signature[2] for signature, _ in kept.values()],
+            "inode": [signature[3] for signature, _ in kept.values()],
             "sha256": [sha256 for _, sha256 in kept.values()],
         }
         sink = pa.BufferOutputStream()
@@ -122,7 +124,8 @@ def hashes_of(root: Path, *, keep: bool = True) -> Iterator[Hashes]:
         yield hashes
     finally:
         if keep:
-            hashes.save()
+            with suppress(OSError):  # what is not kept is found out again
+                hashes.save()
 
 
 def _read(path: Path) -> dict[tuple[str, str], tuple[Signature, str]]:
@@ -132,6 +135,6 @@ def _read(path: Path) -> dict[tuple[str, str], tuple[Signature, str]]:
         return {}
     columns = [table[name].to_pylist() for name in SCHEMA.names]
     return {
-        (path, what): ((size, mtime_ns, inode), sha256)
-        for path, what, size, mtime_ns, inode, sha256 in zip(*columns, strict=True)
+        (path, what): ((size, mtime_ns, ctime_ns, inode), sha256)
+        for path, what, size, mtime_ns, ctime_ns, inode, sha256 in zip(*columns, strict=True)
     }

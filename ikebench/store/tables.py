@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ikebench.errors import UserError
+from ikebench.errors import UserError, one_line
 from ikebench.files import write_atomic
 from ikebench.store.rows import MEASURES, schema_of
 
@@ -68,7 +68,10 @@ def write_rows(path: Path, rows: Sequence[Any], row: type, provenance: dict[str,
 
 def provenance_of(path: Path) -> dict[str, Any]:
     """Give what made a table, as `write_rows` was told; nothing of a table that nobody described."""
-    metadata = pq.read_schema(path).metadata or {}
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _unreadable(path, error) from error
     return json.loads(metadata.get(b"ikebench", b"{}"))
 
 
@@ -76,10 +79,14 @@ def _read(path: Path, row: type, *, old: bool) -> pa.Table:
     try:
         table = pq.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"{path} cannot be read ({error}): delete it and run the step that makes it") from error
+        raise _unreadable(path, error) from error
     if set(schema_of(row).names) - set(table.column_names) and not old:
         raise UserError(f"{path} is of another version of ikebench: run the step that makes it again")
     return table
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path} cannot be read ({one_line(error)}): delete it and run the step that makes it")
 
 
 def _without_none(names: Sequence[str], values: Sequence[float | None]) -> dict[str, float]:
