@@ -126,7 +126,7 @@ def set_strips(monkeypatch, pixels, kept=sys.maxsize):
 
 
 @pytest.mark.parametrize("kept", [0, sys.maxsize])
-@pytest.mark.parametrize("shape", [(384, 384), (383, 201), (91, 384), (64, 64), (50, 47), (32, 90)])
+@pytest.mark.parametrize("shape", [(384, 384), (383, 201), (91, 384), (200, 384), (64, 64), (50, 47), (32, 90)])
 @pytest.mark.parametrize("shift", [(0, 0), (0.5, -0.25), (-6.2, 5.3)])
 def test_strips_register_as_the_whole(monkeypatch, shape, shift, kept):
     hr = np.ascontiguousarray(PHOTOGRAPHS["astronaut"][: shape[0], : shape[1]])
@@ -168,3 +168,15 @@ def test_registration_holds_strips_not_images(monkeypatch):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 8 * hr.shape[0] * hr.shape[1]  # under one plane of float64
+
+
+def test_a_wide_image_is_registered_as_a_tall_one():
+    hr = PHOTOGRAPHS["coffee"][:120]
+    wide = register(shifted(hr, (0.5, -1.25)), hr, 2)
+    tall = register(*(np.swapaxes(image, 0, 1) for image in (shifted(hr, (0.5, -1.25)), hr)), 2)
+    assert (
+        (wide["shift_y"], wide["shift_x"])
+        == (tall["shift_x"], tall["shift_y"])
+        == pytest.approx((0.5, -1.25), abs=0.05)
+    )
+    assert wide["psnr_registered"] == tall["psnr_registered"]

@@ -21,7 +21,7 @@ MIN_SIDE = 8  # pixels of a level without its margin
 FLAT = 1e-6  # gradients' singular values below this share of the largest carry no texture
 SPLINE_HALO = 32  # rows; a sample weighs 0.268^32, under 1e-18, in the spline coefficient that far away
 SPLINE_STRIP_PIXELS = 2**18  # more than of other strips, for that halo
-LUMA_STRIP_PIXELS = 2**17
+LUMA_STRIP_PIXELS = 2**17  # and 32 rows at least: the blur of the coarsest level reaches 23 further at either side
 KEPT_PIXELS = 2**22  # of a level whose strips are kept, 64 MiB; those of larger ones are made anew in every iteration
 
 Plane = NDArray[np.float64]
@@ -52,6 +52,9 @@ def register(sr: NDArray[np.uint8], hr: NDArray[np.uint8], scale: int) -> dict[s
         ValueError: for anything but two uint8 (H, W, 3) images of one shape.
     """
     check_pair(sr, hr)
+    if hr.shape[1] > 2 * hr.shape[0]:  # strips of a wide image would be little but halo: they run along the other side
+        turned = register(sr.swapaxes(0, 1), hr.swapaxes(0, 1), scale)
+        return turned | {"shift_y": turned["shift_x"], "shift_x": turned["shift_y"]}
     border = PROTOCOLS["ntire17"].border(scale)
     shift = estimate_shift(sr, hr, limit=border)
     registered = _registered_psnr(sr, hr, shift, border) if np.isfinite(shift).all() else np.nan
@@ -128,7 +131,7 @@ def _level(image: Image, stride: int, rows: slice) -> Plane:
     radius = (round(8 * BLUR * stride + 1) | 1) // 2  # OpenCV's
     taps = np.asarray(cv2.getGaussianKernel(2 * radius + 1, BLUR * stride, cv2.CV_64F), dtype=np.float64).ravel()
     parts = []
-    for part in strips(rows.stop - rows.start, stride * image.shape[1], LUMA_STRIP_PIXELS):
+    for part in strips(rows.stop - rows.start, stride * image.shape[1], LUMA_STRIP_PIXELS, least=32 // stride):
         wanted = stride * np.arange(rows.start + part.start, rows.start + part.stop)
         blurred = _blurred_rows(image, wanted, taps)
         parts.append(cv2.sepFilter2D(blurred, cv2.CV_64F, taps, np.ones(1))[:, ::stride])
