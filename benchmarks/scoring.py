@@ -26,7 +26,7 @@ import numpy as np
 import skimage.data
 
 from degradations import resample
-from ikebench.score import metrics, registration
+from ikebench.scoring import metrics, registration
 
 SIZES = {"2K": (1356, 2040), "12 MP": (3000, 4000), "24 MP": (4000, 6000)}
 STRIPS = ((metrics, "STRIP_PIXELS"), (registration, "SPLINE_STRIP_PIXELS"), (registration, "LUMA_STRIP_PIXELS"))
