@@ -1,10 +1,7 @@
 """run, score and report through the command line: resume, failures, variants, staleness, crashes."""
 
 import json
-import os
 import re
-import signal
-import time
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +10,6 @@ import pytest
 import scipy.io
 import skimage.data
 import torch
-from processes import start, wait_for
 from tables import read_table
 
 from degradations.resample import imresize, quantise
@@ -340,53 +336,6 @@ def test_report_formats_and_protocols(ikebench, median_data):
     assert f"{scores()['psnr_dualsr'].mean():.3f}" in (folder / "report.html").read_text()
     assert ikebench("report", "--protocol", "psnr").code == 2
     assert ikebench("report", "--format", "docx").code == 2
-
-
-def rows(folder):
-    return [row for path in (folder / "bench/sr").rglob("*.json") if (row := read_row(path))]
-
-
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_killed_in_the_middle_and_run_again(ikebench, tmp_path, medians, rivals, how):
-    """Kill -9 and Ctrl-C lose the jobs in flight only; nothing that ended is run again, no orphan works on."""
-    medians(4)
-    log = tmp_path / "log"
-    environment = {"RIVAL_LOG": str(log), "PYTHONPATH": str(rivals)}
-    command = ("run", "--methods", "rival", "--set", "rival.seconds=0.5", "--workers", "1")
-    process = start(tmp_path, *command, **environment)
-    wait_for(lambda: len(rows(tmp_path)) >= 2)
-    os.kill(process.pid, how)
-    process.communicate(timeout=30)
-    assert process.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
-    time.sleep(0.8)  # an orphan would end its job in this time
-    ended_before = {row.image for row in rows(tmp_path)}
-    assert 2 <= len(ended_before) < 6
-    ends = log.read_text().count("end")
-
-    process = start(tmp_path, *command, **environment)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
-    assert f"{6 - len(ended_before)} jobs run, {len(ended_before)} already done" in err
-    assert log.read_text().count("end") == ends + 6 - len(ended_before)  # none twice
-    table = read_table(tmp_path / "bench/runs.parquet")
-    assert len(table) == 6 and set(table["status"]) == {"ok"}
-
-
-def test_a_long_job_goes_on_from_its_checkpoint(ikebench, tmp_path, median_data):
-    """Killed inside a training, it ends with the image of an uninterrupted one, and leaves no state behind."""
-    whole = ("run", "--methods", "ike", "--limit", "1", "--iterations", "40")
-    assert ikebench(*whole, "--workspace", "bench").code == 0
-    expected = runs()["sr_sha256"][0]
-    for path in Path("bench/sr").rglob("*.*"):
-        path.unlink()
-    process = start(tmp_path, *whole, "--checkpoint-every", "5")
-    state = tmp_path / "bench/sr/ike/photos/median/X2/cat.checkpoint"
-    wait_for(state.exists)
-    process.kill()
-    process.communicate()
-    assert not rows(tmp_path)
-    outcome = ikebench(*whole, "--checkpoint-every", 5)
-    assert outcome.code == 0 and runs()["sr_sha256"][0] == expected and not state.exists()
 
 
 def test_estimated_kernels_are_kept_and_compared_with_the_true_ones(ikebench, tmp_path):

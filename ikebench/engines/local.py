@@ -5,7 +5,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import forkserver, get_context, parent_process
+from multiprocessing import forkserver, get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from threading import Thread
@@ -79,6 +79,7 @@ def prepare(modules: Sequence[str]) -> None:
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
     """Hear of a Ctrl-C afterwards."""
+    resource_tracker.ensure_running()  # or the start below starts it, which lets Ctrl-C through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
