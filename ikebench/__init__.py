@@ -64,4 +64,4 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 (PEP 562)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return sorted([*__all__, "__version__"])

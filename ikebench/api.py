@@ -86,6 +86,7 @@ def degrade_with_kernel(
         raise UserError("track2 is a set of files, not a degradation to apply: `ikebench make-data --kind track2`")
     _check_image("hr", hr)
     _check_scale(scale)
+    _check_seed(seed, 64)
     degradation = _configured(kind_class(kind), kind, parameters)
     return degradation(cut_to_multiple(hr, scale), scale, np.random.Generator(np.random.PCG64(seed)))
 
@@ -160,6 +161,7 @@ def restore_with_kernel(  # noqa: PLR0913 (as `restore`)
     from ikebench.run.results import to_image
 
     _check_image("lr", lr)
+    _check_seed(seed, 63)  # torch's generators take signed ones
     configured = _configured(method_class(method), method, hyperparameters)
     if scale not in configured.scales:
         raise ValueError(f"{method} does x{', x'.join(map(str, configured.scales))}, not x{scale}")
@@ -227,7 +229,10 @@ def load_scores(workspace: str | Path = "bench") -> "pd.DataFrame":
 
 def _configured(cls: Any, name: str, values: dict[str, Any]) -> Any:  # noqa: ANN401 (a kind or a method)
     check_parameters(cls, name, values)
-    return replace(cls(), **values)
+    try:
+        return replace(cls(), **values)
+    except TypeError as error:  # a text where a number belongs, say
+        raise ValueError(f"{name} cannot be made of {', '.join(f'{k}={v!r}' for k, v in values.items())}") from error
 
 
 def _check_image(name: str, image: Any) -> None:  # noqa: ANN401 (whatever was given)
@@ -241,6 +246,11 @@ def _check_kernel(name: str, method: Any, kernel: Any) -> None:  # noqa: ANN401 
         raise ValueError(f"{name} {'has no use for a kernel' if kernel is not None else 'needs the true one'}: kernel=")
     if kernel is not None and (np.ndim(kernel) != 2 or np.asarray(kernel).dtype != np.float64):
         raise ValueError("kernel must be a float64 array (n, n)")
+
+
+def _check_seed(seed: Any, bits: int) -> None:  # noqa: ANN401
+    if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**bits:
+        raise ValueError(f"seed must be a whole number from 0 to below 2^{bits}, not {seed!r}")
 
 
 def _check_scale(scale: Any) -> None:  # noqa: ANN401
