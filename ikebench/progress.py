@@ -11,7 +11,9 @@ LINES_EVERY = 10.0  # seconds between two plain lines about unfinished work
 
 
 def spoken(seconds: float) -> str:
-    """Say a duration in the unit that suits it: `40 s`, `12 min`, `3.5 h`, `4 days`."""
+    """Say a duration in the unit that suits it: `a second` at the least, `40 s`, `12 min`, `3.5 h`, `4 days`."""
+    if seconds < 1:
+        return "a second"
     for limit, unit, name in ((100, 1, "s"), (100 * 60, 60, "min"), (100 * 3600, 3600, "h")):
         if seconds < limit:
             return f"{seconds / unit:.2g} {name}"

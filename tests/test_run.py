@@ -204,6 +204,7 @@ def test_dry_run_prints_jobs_hours_and_disk(ikebench, median_data):
     assert "median x2" not in outcome.out and "4 jobs to run" in outcome.out and "GiB" in outcome.out
     assert re.search(r"^ike x2: 2 jobs, about [0-9.]+ (s|min) each, by this machine's speed$", outcome.out, re.M)
     assert not Path("bench/runs.parquet").exists()
+    assert "bicubic x2: 2 jobs, about a second each" in outcome.out
     told = ikebench("run", "--methods", "ike", "--iterations", 1)
     assert "ike x2: 2 jobs, about" in told.err.splitlines()[0] and "in all with 1 workers" in told.err
     outcome = ikebench("run", "--methods", "ike", "--iterations", 3000, "--dry-run", "--workers", 7)
