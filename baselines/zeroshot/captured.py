@@ -53,9 +53,7 @@ class CapturedStep:
                 self.graph = graph
             except RuntimeError as error:  # nothing has been run: the iteration can still be done directly
                 lacking, ended_well = lacks_memory(error), error.__context__ is None
-                if not (
-                    lacking and ended_well
-                ):  # the allocator keeps what it has of this capture, and uses it in others
+                if not (lacking and ended_well):  # the allocator keeps hold of the graph, and asks it in other captures
                     self.capture.trouble = _cause(error)
                 if lacking:
                     raise
