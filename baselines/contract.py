@@ -6,7 +6,7 @@ with without it. What trains and restores is imported inside the call.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -57,6 +57,22 @@ class Weights(dict[str, "Tensor"]):
         return self._made[1]
 
 
+@dataclass
+class Capture:
+    """Leave to capture training steps in CUDA graphs; the first capture that fails takes it from all who share it.
+
+    What a failed capture leaves behind is the process's: its memory allocator may stay in capture mode. So the caller
+    shares one object among all tasks of a process, and goes on in another process when it can.
+
+    Attributes:
+        wanted: whether to capture, where there is CUDA.
+        trouble: what went wrong when a capture failed; then none is tried any more.
+    """
+
+    wanted: bool = True
+    trouble: str | None = None
+
+
 @dataclass(frozen=True)
 class Task:
     """One LR image to restore.
@@ -71,7 +87,7 @@ class Task:
         progress: called with (iterations done, iterations in all).
         checkpoint: where to keep the state of a long training, if anywhere.
         say: called with a line on what went otherwise than wished, for the result's row.
-        capture: let the training step be captured in a CUDA graph, where there is CUDA.
+        capture: whether the training step may be captured in a CUDA graph; shared with the process's other tasks.
     """
 
     lr: "Tensor"
@@ -81,7 +97,7 @@ class Task:
     progress: Callable[[int, int], None] = lambda done, total: None
     checkpoint: Checkpoint | None = None
     say: Callable[[str], None] = lambda line: None
-    capture: bool = True
+    capture: Capture = field(default_factory=Capture)
 
 
 @dataclass(frozen=True)

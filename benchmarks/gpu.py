@@ -11,16 +11,18 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
 import click
 import numpy as np
 import skimage.data
 import torch
-from trainings import build
+from trainings import FP32_ALONE, build
 
-from baselines.contract import Method, Precision, Task
+from baselines.contract import Capture, Method, Precision, Task
 from baselines.memory import lacks_memory
 from baselines.zeroshot.captured import EAGER
+from baselines.zeroshot.conv_stack import CUDA_FORMATS
 from baselines.zeroshot.training import TrainingRun
 from baselines.zeroshot.turns import in_turns
 from degradations.resample import imresize, quantise
@@ -53,6 +55,7 @@ class Bench:
     side: int
     remarks: dict[str, None] = field(default_factory=dict)
     """Lines that went wrong on the way, each once."""
+    capture: Capture = field(default_factory=Capture)
 
     def stages(self) -> list[Stage]:
         """Give the trainings of the methods, each once."""
@@ -65,7 +68,8 @@ class Bench:
             self.remarks[line] = None
 
         images = [_tensor(_lr(self.side, index), self.device) for index in range(count)]
-        return [Task(lr, seed, say=say, capture=capture) for seed, lr in enumerate(images)]
+        shared = self.capture if capture else Capture(wanted=False)
+        return [Task(lr, seed, say=say, capture=shared) for seed, lr in enumerate(images)]
 
     def seconds(self, stage: Stage, count: int, precision: Precision, *, capture: bool) -> tuple[float, float]:
         """Give seconds per iteration and image of `count` images in flight, and the peak memory in MiB."""
@@ -116,6 +120,27 @@ def steps_table(bench: Bench, precisions: Sequence[Precision]) -> Iterator[str]:
     for stage in bench.stages():
         cells = [bench.seconds(stage, 1, "fp32", capture=False)[0]]
         cells += [bench.seconds(stage, 1, precision, capture=True)[0] for precision in precisions]
+        yield f"| {_title(stage)} | " + " | ".join(f"{seconds:.5f}" for seconds in cells) + " |"
+
+
+def formats_table(bench: Bench) -> Iterator[str]:
+    """Measure both memory formats of the convs' images in every arithmetic; KernelGAN has no such convs."""
+    formats = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
+    modes: list[tuple[Precision, torch.dtype]] = [("fp32", torch.float32), ("bf16", torch.bfloat16)]
+    if bench.device.type == "cuda":
+        modes.insert(1, ("tf32", torch.float32))
+    columns = [(precision, dtype, name) for precision, dtype in modes for name in formats]
+    yield "## Seconds per iteration by the memory format of the convs' images, one image, captured"
+    yield ""
+    yield "| training | " + " | ".join(f"{precision}, {name}" for precision, _, name in columns) + " |"
+    yield "| --- |" + " ---: |" * len(columns)
+    for stage in bench.stages():
+        if stage[0] in FP32_ALONE:
+            continue
+        cells = []
+        for precision, dtype, name in columns:
+            with patch.dict(CUDA_FORMATS, {dtype: formats[name]}):
+                cells.append(bench.seconds(stage, 1, precision, capture=True)[0])
         yield f"| {_title(stage)} | " + " | ".join(f"{seconds:.5f}" for seconds in cells) + " |"
 
 
@@ -189,6 +214,7 @@ def hours_table(bench: Bench, best: dict[Stage, float]) -> Iterator[str]:
 @click.option("--output", type=click.Path(path_type=Path), default=Path("benchmarks/gpu.md"), show_default=True)
 def main(device: str, methods: str, iterations: int, in_flight: str, side: int, output: Path) -> None:
     """Measure, print and write a Markdown file."""
+    devices.select(torch.device(device))
     bench = Bench(torch.device(device), methods.split(","), iterations, side)
     precisions: list[Precision] = ["fp32", "tf32", "bf16"] if bench.device.type == "cuda" else ["fp32", "bf16"]
     best: dict[Stage, float] = {}
@@ -198,6 +224,7 @@ def main(device: str, methods: str, iterations: int, in_flight: str, side: int, 
     counts = [int(count) for count in in_flight.split(",")]
     for part in (
         steps_table(bench, precisions),
+        formats_table(bench),
         flight_table(bench, counts, best),
         quality_table(bench, precisions),
         hours_table(bench, best),

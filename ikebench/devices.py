@@ -46,9 +46,12 @@ def reset_peak_memory(device: torch.device) -> None:
 
 
 def peak_memory_mib(device: torch.device) -> float:
-    """Peak of the GPU's allocated memory, or of the process's resident memory on a CPU."""
+    """Peak of what the allocator had of the GPU's memory, or of the process's resident memory on a CPU.
+
+    Reserved memory, not allocated: a graph's private pool counts as in use while it is recorded only.
+    """
     if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
+        return torch.cuda.max_memory_reserved(device) / 2**20
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024

@@ -1,5 +1,6 @@
 """`run --engine ray`: real Ray processes, lost workers and nodes, the bytes of the local engine."""
 
+import json
 import os
 import shutil
 import signal
@@ -13,6 +14,9 @@ import pytest
 from processes import start, wait_for
 from tables import read_table
 
+from ikebench import machine
+from ikebench.engines.contract import LastResult, Spoiled
+from ikebench.run.placement import place
 from ikebench.store.row_files import read_row
 
 TIMINGS = ("seconds", "peak_mem_mib")
@@ -229,3 +233,72 @@ def test_without_ray_one_line_tells_how_to_get_it(ikebench, monkeypatch):
     outcome = ikebench("run", "--methods", "bicubic", "--engine", "ray")
     assert outcome.code == 2 and outcome.err.strip().endswith("needs Ray: pip install 'ikebench[ray]'")
     assert len(outcome.err.strip().splitlines()) == 1
+
+
+class Learning:
+    """Work that knows what its process has done before; item 1 wishes for another process, item 3 spoils one, once."""
+
+    def __init__(self, mark):
+        self.done, self.mark = 0, mark
+
+    def __call__(self, item, worker, send):
+        import ray
+
+        self.done += 1
+        if item == 3 and not self.mark.exists():
+            self.mark.touch()
+            raise Spoiled("an illegal memory access was encountered")
+        result = {"process": os.getpid(), "done": self.done, "gpus": ray.get_gpu_ids()}
+        return LastResult(result, self) if item == 1 else result
+
+
+GPU_TASKS = """
+import json, sys
+from pathlib import Path
+from ikebench.engines.ray import Cluster, run_ray
+from test_ray import Learning
+for event in run_ray(range(6), Learning(Path(sys.argv[1])), Cluster(None, 2, 1.0)):
+    print(json.dumps(event.result), flush=True)
+"""
+
+
+def test_gpu_tasks_keep_their_process_unless_it_is_spoiled(tmp_path):
+    """With two GPUs that Ray is told of: a process and its CUDA context are not paid for by every task."""
+    pytest.importorskip("ray")
+    told = {"RAY_OVERRIDE_RESOURCES": '{"GPU": 2}', "CUDA_VISIBLE_DEVICES": "0,1"}
+    environment = {**os.environ, **told, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", GPU_TASKS, tmp_path / "spoiled"]
+    found = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
+    results = [json.loads(line) for line in found.stdout.splitlines() if line.startswith("{")]
+    assert len(results) == 6 and (tmp_path / "spoiled").exists()
+    gpus = {(result["process"], *result["gpus"]) for result in results}
+    assert len(gpus) == len({result["process"] for result in results}) <= 3  # the spoiled one is the third
+    assert max(result["done"] for result in results) > 1
+
+
+def test_a_process_does_not_change_its_gpu(monkeypatch):
+    pytest.importorskip("ray")
+    from ikebench.engines import ray as engine
+
+    def end(code):
+        raise SystemExit(code)
+
+    lent = [["0"], ["0"], ["0"], ["1"]]  # the first task asks twice
+    monkeypatch.setattr(engine.ray, "get_gpu_ids", lambda: lent.pop(0))
+    monkeypatch.setattr(engine, "_kept", lambda reference: lambda item, worker, send: item)
+    monkeypatch.setattr(engine.signal, "signal", lambda *what: None)
+    monkeypatch.setattr(os, "_exit", end)
+    engine._first_gpus.cache_clear()
+    assert [engine._serve(0, item, [None], None) for item in "ab"] == ["a", "b"]
+    with pytest.raises(SystemExit):
+        engine._serve(0, "c", [None], None)
+    engine._first_gpus.cache_clear()
+
+
+@pytest.mark.parametrize(("share", "expected"), [(None, (2, False)), (0.5, (4, True)), (1.0, (2, False))])
+def test_images_are_in_flight_on_whole_gpus_and_not_on_shares(monkeypatch, share, expected):
+    pytest.importorskip("ray")
+    monkeypatch.setattr(machine, "gpu_count", lambda: 2)
+    placed = place("ray", "cuda", gpus_per_job=share)
+    assert (placed.workers, placed.shares_devices) == expected and placed.devices == ("cuda", "cuda")
+    assert place("ray", "cpu").devices == ("cpu",)

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import weakref
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -19,8 +20,9 @@ from baselines.bicubic import Bicubic
 from baselines.contract import Restored, SomeFailed
 from baselines.dualsr import DualSR
 from baselines.kernelgan import KernelGANZSSR
+from baselines.memory import SIGNS, lacks_memory
 from ikebench import devices, machine
-from ikebench.engines.contract import Lost
+from ikebench.engines.contract import Finished, LastResult, Lost, Spoiled
 from ikebench.engines.local import run_local
 from ikebench.ike.method import IKE
 from ikebench.images import read_image, write_png
@@ -34,6 +36,7 @@ from ikebench.store.row_files import RowFiles
 from ikebench.store.rows import DataRow
 from ikebench.store.tables import read_rows
 from ikebench.store.workspace import Workspace
+from ikebench.train import loop
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Hungry:
     partly: bool = False
     troubled: bool = False
     vague: bool = False
+    uncapturable: bool = False
 
     def __call__(self, tasks, scale, precision="fp32"):
         self.calls.append(len(tasks))
@@ -63,6 +67,9 @@ class Hungry:
         for number, task in enumerate(tasks):
             task.progress(number + 1, 4)
             task.say("restored by a test")
+            if self.uncapturable and task.capture.trouble is None:
+                task.capture.trouble = "an operation that cannot be captured"
+                task.say("tried to capture")
         outcomes = [Restored(F.interpolate(task.lr, scale_factor=scale)) for task in tasks]
         if self.partly and len(tasks) > 1:  # as cuBLAS says it
             outcomes[1] = RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate")
@@ -227,6 +234,159 @@ def test_the_first_image_tells_how_many_fit(planned, gpu_memory, share, room, ca
     restoring._learn_room({0: jobs[0]})
     restorer(jobs, 0, lambda *done: None)
     assert Hungry.calls == calls
+
+
+def test_what_one_image_takes_is_looked_at_once(planned, gpu_memory, monkeypatch):
+    looked, jobs = [], planned(Hungry())
+    monkeypatch.setattr(devices, "room_for", lambda *what: looked.append(what) or 3)
+    restoring = Restoring(Restorer(Path("bench"), ("cpu",)), 0)
+    restoring.device = torch.device("cuda:1")
+    for others in (jobs, jobs, [replace(job, case=replace(job.case, scale=4)) for job in jobs]):
+        restoring._learn_room(dict(enumerate(others)))
+    assert len(looked) == 2 and set(restoring.restorer.room.values()) == {3}
+
+
+def test_the_peak_counts_what_graphs_keep_for_themselves(gpu_memory, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 2**30)
+    assert devices.peak_memory_mib(torch.device("cuda:1")) == 10 * 1024
+
+
+def test_the_device_is_chosen_before_anything_touches_a_gpu(planned, monkeypatch):
+    calls, plain = [], {name: getattr(devices, name) for name in ("select", "set_arithmetic", "reset_peak_memory")}
+    for name, function in plain.items():
+        monkeypatch.setattr(
+            devices, name, lambda *what, name=name, function=function: calls.append(name) or function(*what)
+        )
+    restored(planned(Hungry()))
+    assert calls == ["select", "set_arithmetic", "reset_peak_memory", "reset_peak_memory"]
+
+
+def test_training_chooses_its_device_first(monkeypatch):
+    def select(device):
+        raise InterruptedError
+
+    monkeypatch.setattr(devices, "select", select)
+    with pytest.raises(InterruptedError):
+        loop.train(Path(), None, torch.device("cuda:1"), {}, print)
+
+
+class Activations:
+    """Something that a step leaves in its frames."""
+
+
+@dataclass(frozen=True)
+class Forgetful(Hungry):
+    """Fails for lack of memory, hidden behind other errors, while its frames hold something of each step."""
+
+    holds: int = 1
+    left: ClassVar[list[weakref.ref]] = []
+    alive: ClassVar[list[int]] = []
+
+    def __call__(self, tasks, scale, precision="fp32"):
+        self.alive.append(sum(reference() is not None for reference in self.left))
+        if len(tasks) <= self.holds:
+            return super().__call__(tasks, scale, precision)
+        cause = None
+        try:
+            self.step("a step that lacks memory", torch.OutOfMemoryError("CUDA out of memory"))
+        except RuntimeError as error:
+            cause = error
+        try:
+            self.step("what hides it", ValueError("the end of a capture"))
+        except ValueError:
+            raise RuntimeError("it did not work out") from cause
+
+    def step(self, name, error):
+        held = Activations()
+        self.left.append(weakref.ref(held))
+        raise error
+
+
+def test_a_failed_step_is_forgotten_before_the_next_try(planned):
+    rows, _ = restored(planned(Forgetful())[:4])
+    assert {row.status for row in rows} == {"ok"} and len(Forgetful.left) == 4  # of four images at once, and of two
+    assert Forgetful.alive == [0] * 6
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_memory_lacks_in_the_words_of_every_library(sign):
+    assert lacks_memory(RuntimeError(f"cuDNN error: {sign} when calling something"))
+    assert not lacks_memory(ValueError(sign)) and not lacks_memory(RuntimeError("an illegal memory access"))
+
+
+@pytest.fixture
+def lost_gpu(monkeypatch):
+    """Fake a GPU that answers no more once work has been done on it."""
+    asked = []
+
+    def synchronise(device):
+        asked.append(device)
+        if len(asked) > 1:
+            raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(devices, "synchronise", synchronise)
+
+
+def test_a_process_that_has_lost_its_gpu_writes_no_rows(planned, lost_gpu):
+    with pytest.raises(Spoiled, match="illegal memory access"):
+        restored(planned(Hungry()))
+    assert not list(Path("bench/sr").rglob("*.json"))
+
+
+def test_what_no_process_can_do_is_tried_again_by_the_next_run(ikebench, planned):
+    [job] = planned(Hungry())[:1]
+    workspace = Workspace(Path("bench"))
+    for spoiled in (True, False):
+        event = Lost(0, "an illegal memory access was encountered", spoiled)
+        [row] = execute(workspace, [[job]], None, lambda groups, work, event=event: iter([event]))
+        assert row.status == "failed" and bool(row.retry) == spoiled
+
+
+def test_after_a_failed_capture_another_process_takes_over(planned):
+    jobs = planned(Hungry(uncapturable=True))
+    restorer = Restorer(Path("bench"), ("cpu",), in_flight=2)
+    last = restorer(jobs, 0, lambda *done: None)
+    assert isinstance(last, LastResult) and {row.status for row in last.result} == {"ok"} and len(last.result) == 5
+    assert last.successor.trouble == "an operation that cannot be captured"
+    assert [row.note.endswith("tried to capture") for row in last.result] == [True] + [False] * 4
+    rows = last.successor(jobs, 0, lambda *done: None)  # in a list: the successor stays
+    assert isinstance(rows, list) and {row.note for row in rows} == {"restored by a test"}
+
+
+@dataclass
+class Learning:
+    """Work that counts what it has done; the first process wishes for another, or spoils every item in `spoils`."""
+
+    mark: Path
+    done: int = 0
+    spoils: tuple[int, ...] = ()
+    always: bool = False
+
+    def __call__(self, item, worker, send):
+        self.done += 1
+        if item in self.spoils and (self.always or not self.mark.exists()):
+            self.mark.touch()
+            raise Spoiled("it is not the item")
+        result = (item, self.done, os.getpid())
+        if self.spoils or self.mark.exists():
+            return result
+        self.mark.touch()
+        return LastResult(result, self)
+
+
+def test_a_process_is_replaced_by_one_with_what_it_has_learned(tmp_path):
+    first, second, third = run_local("abc", Learning(tmp_path / "mark"), 1)
+    assert [event.result[:2] for event in (first, second, third)] == [("a", 1), ("b", 2), ("c", 3)]
+    assert first.result[2] != second.result[2] == third.result[2]
+
+
+def test_an_item_that_is_not_to_blame_is_tried_again_by_a_fresh_process_once(tmp_path):
+    events = list(run_local(range(3), Learning(tmp_path / "mark", spoils=(1,)), 1))
+    assert [event.result[:2] for event in events] == [(0, 1), (1, 1), (2, 2)]
+    assert events[0].result[2] != events[1].result[2] == events[2].result[2]
+    lost = list(run_local(range(2), Learning(tmp_path / "mark", spoils=(0,), always=True), 1))
+    assert lost[0] == Lost(0, "it is not the item", spoiled=True)
+    assert isinstance(lost[1], Finished) and len(lost) == 2
 
 
 def test_workers_take_the_gpus_in_turns(planned, monkeypatch):

@@ -1,11 +1,11 @@
 """A training step as one CUDA graph: hundreds of small kernels, recorded once and then started by a single launch."""
 
 from collections.abc import Callable
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from baselines.contract import Capture
 from baselines.memory import lacks_memory
 
 EAGER = 3
@@ -16,18 +16,13 @@ class CapturedStep:
     """Runs a static step on buffers of its own: the first times directly, then captured, where it may be.
 
     Everything happens on the current stream, so a caller that wants the capture brings a stream other than the default
-    one. Where a capture fails, this step and all later ones of the process are run directly: what a failed capture has
-    taken of the memory may be lost until the process ends.
+    one. Where a capture fails, this step and those that share its `Capture` are run directly from then on.
     """
 
-    trouble: ClassVar[str | None] = None
-    """What went wrong when a capture failed in this process. Of the class, because it is the process that a failed
-    capture changes: its allocator can stay in capture mode, for every training that comes after, whoever wants it."""
-
     def __init__(
-        self, step: Callable[[dict[str, Tensor]], Tensor], *, capture: bool, say: Callable[[str], None]
+        self, step: Callable[[dict[str, Tensor]], Tensor], capture: Capture, say: Callable[[str], None]
     ) -> None:
-        """Prepare; `capture` needs CUDA, and `say` is told if it fails."""
+        """Prepare; a wanted capture needs CUDA, and `say` is told where it is not to be had."""
         self.step, self.capture, self.say = step, capture, say
         self.graph: torch.cuda.CUDAGraph | None = None
         self._inputs: dict[str, Tensor] = {}
@@ -40,7 +35,7 @@ class CapturedStep:
             self._inputs = {name: torch.empty_like(value) for name, value in inputs.items()}
         for name, value in inputs.items():
             self._inputs[name].copy_(value)
-        if self.capture and self._done == EAGER:
+        if self.capture.wanted and self._done == EAGER:
             self._record()
         self._done += 1
         if self.graph is None:
@@ -50,18 +45,20 @@ class CapturedStep:
 
     def _record(self) -> None:
         """Record the step without running it, in memory that belongs to this graph alone."""
-        if CapturedStep.trouble is None:
+        if self.capture.trouble is None:
             try:
                 graph = torch.cuda.CUDAGraph()
                 with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
                     self._losses = self.step(self._inputs)
                 self.graph = graph
             except RuntimeError as error:  # nothing has been run: the iteration can still be done directly
-                if lacks_memory(error):
+                lacking, ended_well = lacks_memory(error), error.__context__ is None
+                if not (lacking and ended_well):  # the allocator keeps hold of the graph, and asks it in other captures
+                    self.capture.trouble = _cause(error)
+                if lacking:
                     raise
-                CapturedStep.trouble = _cause(error)
-        if CapturedStep.trouble is not None:
-            self.say(f"not captured in a CUDA graph: {CapturedStep.trouble}")
+        if self.capture.trouble is not None:
+            self.say(f"not captured in a CUDA graph: {self.capture.trouble}")
 
 
 def _cause(error: BaseException) -> str:

@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from baselines.tiling import tiled
 
+CUDA_FORMATS = {torch.float32: torch.contiguous_format, torch.bfloat16: torch.channels_last}
+"""How the images of convs lie in a GPU's memory: a guess for each arithmetic, until benchmarks/gpu.py has been run."""
+
 Draw = Callable[[tuple[int, ...], torch.Generator], Tensor]
 
 
@@ -28,7 +31,7 @@ class ConvStack(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, channels, h, w) -> the same shape."""
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = x.contiguous(memory_format=conv_format(x))
         *hidden, last = zip(self.weights, self.biases, strict=True)
         for weight, bias in hidden:
             x = relu(F.conv2d(x, weight, bias, padding=1))
@@ -47,6 +50,14 @@ class ConvStack(nn.Module):
             tile: side in px.
         """
         return tiled(lambda part: run(self, part), x, tile, self.halo)
+
+
+def conv_format(x: Tensor) -> torch.memory_format:
+    """Say how the image x of a stack of convs is to lie in memory; on a CPU, channels-last is the fastest."""
+    if not x.is_cuda:
+        return torch.channels_last
+    arithmetic = torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else x.dtype
+    return CUDA_FORMATS.get(arithmetic, torch.contiguous_format)
 
 
 def relu(x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from baselines.contract import Precision, Task
+from baselines.contract import Capture, Precision, Task
 from baselines.zeroshot.captured import CapturedStep
 from baselines.zeroshot.turns import Course, in_turns
 
@@ -58,7 +58,8 @@ class TrainingRun:
         self.task = task
         self.iteration = 0
         self._drawn: tuple[int, dict[str, Tensor]] | None = None
-        self._step = CapturedStep(training.step, capture=task.capture and task.lr.is_cuda, say=task.say)
+        capture = task.capture if task.lr.is_cuda else Capture(wanted=False)
+        self._step = CapturedStep(training.step, capture, task.say)
         self._diverged_at = torch.full((), -1, dtype=torch.long, device=task.lr.device)
         state = task.checkpoint.load() if task.checkpoint else None
         if state is not None:

@@ -1,12 +1,12 @@
 """Several images at work on one device: each goes on by a chunk of iterations in its turn."""
 
-import traceback
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
 from baselines.contract import Restored, SomeFailed, Task
-from baselines.memory import lacks_memory
+from baselines.memory import lacks_memory, let_go
 
 if TYPE_CHECKING:
     import torch
@@ -53,7 +53,7 @@ def in_turns(courses: Sequence[Course[T]], device: "torch.device") -> list[T | E
                 except StopIteration as end:
                     outcomes[index] = end.value
                 except Exception as error:  # one image's trouble: the others go on
-                    traceback.clear_frames(error.__traceback__)  # they hold networks and graphs
+                    let_go(error)  # they hold networks and graphs
                     struck = range(len(courses)) if lacks_memory(error) else [index]
                     outcomes |= {one: error for one in struck if one not in outcomes}
     finally:
@@ -71,10 +71,22 @@ def _lanes(device: "torch.device", count: int) -> list[AbstractContextManager[ob
         return [nullcontext() for _ in range(count)]
     import torch
 
-    streams = [torch.cuda.Stream(device) for _ in range(count)]
+    streams = [_stream(device, number) for number in range(count)]
     for stream in streams:
         stream.wait_stream(torch.cuda.current_stream(device))  # which made the LR images
     return [torch.cuda.stream(stream) for stream in streams]
+
+
+@cache
+def _stream(device: "torch.device", number: int) -> "torch.cuda.Stream":
+    """Give the stream of a lane, the same for every group.
+
+    Of the process, as the libraries' workspaces are that every stream gets for good: new streams for every group would
+    end with those of all 32 that torch has.
+    """
+    import torch
+
+    return torch.cuda.Stream(device)
 
 
 def _wait(device: "torch.device") -> None:

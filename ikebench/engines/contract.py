@@ -12,9 +12,24 @@ HUGE_PAGES_KEPT = ":".join(
 
 Send = Callable[[int, int], None]
 Work = Callable[[Any, int, Send], Any]
-"""(item, worker's number, progress) -> result. Picklable; an exception it raises counts as the worker's death.
+"""(item, worker's number, progress) -> result, or `LastResult`. Picklable; an exception that it raises counts as the
+worker's death, `Spoiled` as one that the item is not to blame for.
 
-Its attribute `imports`, where it has one, names the modules that it needs in a worker."""
+A worker keeps its copy of the work from item to item. The work's attribute `imports`, where it has one, names the
+modules that it needs in a worker."""
+
+
+@dataclass(frozen=True)
+class LastResult:
+    """A result, and the wish for a fresh process where the engine can give one: this one is no longer what it was."""
+
+    result: Any
+    successor: Work
+    """What the fresh process is to do: the work, with what it has learned."""
+
+
+class Spoiled(Exception):
+    """Raised by work: its process can do no more, and the item is not to blame. A fresh one tries it again, once."""
 
 
 @dataclass(frozen=True)
@@ -28,18 +43,20 @@ class Progressed:
 
 @dataclass(frozen=True)
 class Finished:
-    """An item's result."""
+    """An item's result; with a successor, its worker did that work last (see `LastResult`)."""
 
     item: int
     result: Any
+    successor: Work | None = None
 
 
 @dataclass(frozen=True)
 class Lost:
-    """The process that worked on an item died."""
+    """The process that worked on an item died; `spoiled` where the item is not to blame."""
 
     item: int
     reason: str
+    spoiled: bool = False
 
 
 Event = Progressed | Finished | Lost

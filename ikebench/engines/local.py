@@ -11,12 +11,13 @@ from multiprocessing.process import BaseProcess
 from threading import Thread
 from typing import Any
 
-from ikebench.engines.contract import Event, Finished, Lost, Progressed, Work, keep_memory
+from ikebench.engines.contract import Event, Finished, LastResult, Lost, Progressed, Spoiled, Work, keep_memory
 from ikebench.errors import one_line
 
 
 @dataclass
 class _Worker:
+    work: Work
     process: BaseProcess
     connection: Connection
     item: int | None = None
@@ -25,10 +26,12 @@ class _Worker:
 def run_local(items: Sequence[Any], work: Work, workers: int) -> Iterator[Event]:
     """Work on items in processes of this machine, in order, each process one item at a time.
 
-    A process that dies costs the item that it worked on, no other: a new one takes its place. Closing the iterator
-    (Ctrl-C, say) ends the processes; so does the death of this one, however violent.
+    A process that dies costs the item that it worked on, no other: a new one takes its place, and tries the item again
+    if it was the process that was at fault. Closing the iterator (Ctrl-C, say) ends the processes; so does the death of
+    this one, however violent.
     """
     waiting = list(range(len(items)))[::-1]
+    tried_again: set[int] = set()
     crew = [_hire(work, number) for number in range(min(workers, len(items)))]
     try:
         for worker in crew:
@@ -39,11 +42,12 @@ def run_local(items: Sequence[Any], work: Work, workers: int) -> Iterator[Event]
                 if worker.connection not in ready:
                     continue
                 event = _receive(worker)
-                if isinstance(event, Lost):
-                    worker = crew[number] = _replace(worker, work, number)
-                elif isinstance(event, Finished):
-                    worker.item = None
-                yield event
+                worker = crew[number] = _after(event, worker, number)
+                if isinstance(event, Lost) and event.spoiled and event.item not in tried_again:
+                    tried_again.add(event.item)
+                    waiting.append(event.item)
+                else:
+                    yield event
                 if worker.item is None:
                     _assign(worker, waiting, items)
     finally:
@@ -65,7 +69,7 @@ def _hire(work: Work, number: int) -> _Worker:
     with _interrupts_held():  # the process to fork from must not hear Ctrl-C while it imports; the mask is inherited
         process.start()
     theirs.close()
-    return _Worker(process, ours)
+    return _Worker(work, process, ours)
 
 
 def prepare(modules: Sequence[str]) -> None:
@@ -105,6 +109,17 @@ def _receive(worker: _Worker) -> Event:
         return Lost(worker.item, _cause(worker.process.exitcode))
 
 
+def _after(event: Event, worker: _Worker, number: int) -> _Worker:
+    """Give the worker that goes on after an event: the same, or a fresh one."""
+    if isinstance(event, Lost):
+        return _replace(worker, worker.work, number)
+    if isinstance(event, Finished):
+        worker.item = None
+        if event.successor is not None:
+            return _replace(worker, event.successor, number)
+    return worker
+
+
 def _cause(exitcode: int | None) -> str:
     if exitcode is not None and exitcode < 0:
         name = signal.Signals(-exitcode).name
@@ -141,10 +156,15 @@ def _serve(connection: Connection, work: Work, number: int, environment: dict[st
 
         try:
             result = work(item, number, send)
+        except Spoiled as error:
+            return connection.send(Lost(index, str(error), spoiled=True))
         except Exception as error:
             connection.send(Lost(index, f"the worker process ended with {one_line(error)}"))
             raise
-        connection.send(Finished(index, result))
+        if isinstance(result, LastResult):
+            connection.send(Finished(index, result.result, result.successor))
+        else:
+            connection.send(Finished(index, result))
 
 
 def _die_with_parent() -> None:

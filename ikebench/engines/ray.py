@@ -7,17 +7,20 @@ import logging
 import os
 import signal
 import socket
+import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, NoReturn
 
 import ray
 from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from ikebench.engines.contract import Event, Finished, Lost, Progressed, Work, keep_memory
+from ikebench.engines.contract import Event, Finished, LastResult, Lost, Progressed, Spoiled, Work, keep_memory
 from ikebench.errors import UserError
 
 RETRIES = 3  # of an item whose worker or node was lost, before it counts as lost for good; Ray's own default
@@ -46,7 +49,9 @@ class Cluster:
 def run_ray(items: Sequence[Any], work: Work, cluster: Cluster) -> Iterator[Event]:
     """Work on items in Ray tasks of one CPU each; worker's number is 0, as Ray shows a task only the GPU it may use.
 
-    A worker or node that dies costs nothing: Ray runs its items again, up to `RETRIES` times each. Closing the
+    A worker or node that dies costs nothing: Ray runs its items again, up to `RETRIES` times each. So it does with what
+    a process fails at that is itself at fault. A process that wishes for another in its place (`LastResult`) goes on
+    all the same, with what its work has learned: Ray ends processes before a result, never after one. Closing the
     iterator (Ctrl-C, say) ends the tasks; so does the death of this process.
 
     Raises:
@@ -56,8 +61,10 @@ def run_ray(items: Sequence[Any], work: Work, cluster: Cluster) -> Iterator[Even
         return
     with _joined(cluster):
         board = _board()
-        task = ray.remote(num_cpus=1, num_gpus=cluster.gpus_per_task, max_retries=RETRIES)(_serve)
-        shared = ray.put(work)
+        # max_calls: with Ray's default for GPUs, one, every task would pay for a process and its CUDA context.
+        options = {"num_cpus": 1, "num_gpus": cluster.gpus_per_task, "max_retries": RETRIES, "max_calls": 0}
+        task = ray.remote(**options)(_serve)
+        shared = [ray.put(work)]  # in a list, or Ray would hand on a new copy for every task
         waiting = iter(enumerate(items))
         flying: dict[ray.ObjectRef, int] = {}
         try:
@@ -145,13 +152,38 @@ def _read(board: Any) -> list[Progressed]:  # noqa: ANN401
         return []
 
 
-def _serve(index: int, item: Any, work: Work, board: Any) -> Any:  # noqa: ANN401
+def _serve(index: int, item: Any, shared: list[ray.ObjectRef], board: Any) -> Any:  # noqa: ANN401
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
+    if ray.get_gpu_ids() != _first_gpus():
+        _give_way()  # CUDA is at home on the GPU of the first task, whatever Ray lends now
 
     def send(done: int, total: int) -> None:
         board.write.remote(index, done, total)
 
-    return work(item, 0, send)
+    try:
+        result = _kept(shared[0])(item, 0, send)
+    except Spoiled:
+        traceback.print_exc()  # into Ray's log
+        _give_way()
+    return result.result if isinstance(result, LastResult) else result
+
+
+@lru_cache(maxsize=1)
+def _kept(work: ray.ObjectRef) -> Work:
+    """Give this process's copy of the work, which learns from task to task."""
+    return ray.get(work)
+
+
+@cache
+def _first_gpus() -> list[Any]:
+    """Give the GPUs of this process's first task."""
+    return ray.get_gpu_ids()
+
+
+def _give_way() -> NoReturn:
+    """End this process: Ray takes its task for lost, and runs it again in another. An error would keep the process."""
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def _outcome(item: int, reference: ray.ObjectRef) -> Event:

@@ -15,7 +15,8 @@ class Placement:
 
     Attributes:
         engine: what spreads them.
-        devices: torch devices; worker i uses the i-th, in turn.
+        devices: torch devices; worker i uses the i-th, in turn. Ray shows a worker its own GPU alone, so there it is
+            one name, as often as there are GPUs.
         workers: how many jobs, or groups of jobs, run at once.
         shares_devices: whether the engine itself puts several jobs on a device.
     """
@@ -50,13 +51,15 @@ def _on_ray(device: str, workers: int | None, address: str | None, gpus_per_job:
     except ModuleNotFoundError as error:
         raise UserError("--engine ray needs Ray: pip install 'ikebench[ray]'") from error
     device, share = _ray_device(device, gpus_per_job)
+    gpus = 1
     if address is None:
-        gpus = len(machine.available(device)) if share else 0
+        gpus = len(machine.available(device))
         workers = workers or (gpus * int(1 / share) if share else machine.core_count())
     else:
         workers = workers or 1  # how many there are, the cluster decides: estimates are for one
     cluster = Cluster(address, workers, share)
-    return Placement(partial(run_ray, cluster=cluster), (device,), workers, shares_devices=True)
+    devices = (device,) * gpus
+    return Placement(partial(run_ray, cluster=cluster), devices, workers, shares_devices=0 < share < 1)
 
 
 def _ray_device(device: str, share: float | None) -> tuple[str, float]:

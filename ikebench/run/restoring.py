@@ -7,10 +7,11 @@ from itertools import islice
 
 import torch
 
-from baselines.contract import Restored, SomeFailed, Task
-from baselines.memory import lacks_memory
+from baselines.contract import Capture, Restored, SomeFailed, Task
+from baselines.memory import lacks_memory, let_go
 from ikebench import devices
-from ikebench.engines.contract import Send
+from ikebench.engines.contract import LastResult, Send, Spoiled
+from ikebench.errors import one_line
 from ikebench.run.checkpoint import CheckpointFile
 from ikebench.run.jobs import Job, in_smaller_tiles
 from ikebench.run.results import note_of, write_failure, write_result
@@ -25,18 +26,34 @@ class Restoring:
     """A worker's way through the jobs it is handed.
 
     Trouble becomes a row with its error. What memory does not hold is tried with fewer images at once, then in smaller
-    tiles.
+    tiles. What makes a GPU useless to this process (an illegal address, say: every later call fails too) or leaves
+    something behind in it (a failed capture) is for another process to go on from.
     """
 
     def __init__(self, restorer: Restorer, worker: int) -> None:
         """Take a device: the worker's in turn."""
         self.restorer, self.root = restorer, restorer.root
         self.device = torch.device(restorer.devices[worker % len(restorer.devices)])
+        devices.select(self.device)  # before anything else can touch a GPU
         torch.set_num_threads(restorer.threads)
-        devices.select(self.device)
+        self.capture = Capture(restorer.capture, restorer.trouble)
 
-    def run(self, jobs: Sequence[Job], send: Send) -> list[RunRow]:
-        """Run jobs that differ in their images alone and write what came of them; gives their rows, in order."""
+    def run(self, jobs: Sequence[Job], send: Send) -> list[RunRow] | LastResult:
+        """Run jobs that differ in their images alone and write what came of them; gives their rows, in order.
+
+        Raises:
+            Spoiled: if this process has lost its GPU.
+        """
+        try:
+            rows = self._run(jobs, send)
+        except torch.AcceleratorError as error:  # of a call that waits for the GPU or asks it, not of an image
+            raise Spoiled(one_line(error)) from error
+        if self.capture.trouble == self.restorer.trouble:
+            return rows
+        self.restorer.trouble = self.capture.trouble
+        return LastResult(rows, self.restorer)
+
+    def _run(self, jobs: Sequence[Job], send: Send) -> list[RunRow]:
         devices.set_arithmetic(self.device, jobs[0].precision)
         progress = shares(send, len(jobs))
         waiting, ended = dict(enumerate(jobs)), dict[int, RunRow]()
@@ -58,7 +75,7 @@ class Restoring:
             index: read_task(self.restorer, job, self.device, len(jobs), progress[index], remarks[index].append)
             for index, job in jobs.items()
         }
-        tasks = {index: task for index, task in given.items() if isinstance(task, Task)}
+        tasks = {index: replace(task, capture=self.capture) for index, task in given.items() if isinstance(task, Task)}
         found, seconds = _timed(next(iter(jobs.values())), list(tasks.values()))
         outcomes: dict[int, Task | Restored | Exception] = {**given, **dict(zip(tasks, found, strict=True))}
         peak = devices.peak_memory_mib(self.device)
@@ -87,9 +104,10 @@ class Restoring:
 
     def _learn_room(self, jobs: Mapping[int, Job]) -> None:
         """Where nobody says how many images to train at once: the first image, alone, has shown what one takes."""
-        if self.device.type == "cuda" and self.restorer.in_flight is None:
+        like = _like(next(iter(jobs.values())))
+        if self.device.type == "cuda" and self.restorer.in_flight is None and like not in self.restorer.room:
             room = devices.room_for(self.device, SHARE_OF_FREE, self.restorer.gpu_share)
-            self.restorer.room.setdefault(_like(next(iter(jobs.values()))), min(max(room, 1), MOST_IN_FLIGHT))
+            self.restorer.room[like] = min(max(room, 1), MOST_IN_FLIGHT)
 
     def _relieve(self, lacking: Mapping[int, Exception], waiting: dict[int, Job], tried: int) -> dict[int, RunRow]:
         """Make the next try smaller; gives the row of a job of which nothing is left to make smaller."""
@@ -124,9 +142,13 @@ def _outcomes(job: Job, tasks: list[Task]) -> list[Restored | Exception]:
             raise TypeError("the method must return a list with one baselines.contract.Restored for each task")
         return list(results)
     except SomeFailed as some:
+        for outcome in some.outcomes:
+            if isinstance(outcome, Exception):
+                let_go(outcome)
         return list(some.outcomes)
     except Exception as error:
-        if len(tasks) == 1 or lacks_memory(error):
+        let_go(error)
+        if len(tasks) == 1 or lacks_memory(error) or isinstance(error, torch.AcceleratorError):
             return [error] * len(tasks)
     # A method that does not say which of the images was at fault: one by one.
     return [outcome for task in tasks for outcome in _outcomes(job, [task])]

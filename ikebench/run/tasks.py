@@ -42,7 +42,7 @@ def read_task(
             checkpoint = CheckpointFile(state_file, job.key, every, device, shared_by)
         weights = None if job.weights is None else _weights(job.weights)
         kernel = _true_kernel(restorer.root, job)
-        return Task(lr, job.seed, kernel, weights, progress, checkpoint, say, restorer.capture)
+        return Task(lr, job.seed, kernel, weights, progress, checkpoint, say)
     except Exception as error:
         return error
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ikebench.engines.contract import Send
+from ikebench.engines.contract import LastResult, Send
 from ikebench.run.jobs import Job
 from ikebench.store.rows import RunRow
 
@@ -24,6 +24,7 @@ class Restorer:
         gpu_share: how much of a GPU's memory each worker may take.
         capture: let training steps be captured in CUDA graphs.
         imports: modules that its process needs.
+        trouble: what this worker has learned: why a capture failed; none is tried after it.
         room: what this worker has learned: method and scale -> images that its device holds.
     """
 
@@ -35,6 +36,7 @@ class Restorer:
     gpu_share: float = 1.0
     capture: bool = True
     imports: tuple[str, ...] = ("ikebench.run.restoring",)
+    trouble: str | None = None
     room: dict[tuple[str, int], int] = field(default_factory=dict)
 
     @property
@@ -42,7 +44,7 @@ class Restorer:
         """How many jobs to hand to a worker at once."""
         return self.in_flight or (1 if self.devices == ("cpu",) else MOST_IN_FLIGHT)
 
-    def __call__(self, jobs: Sequence[Job], worker: int, send: Send) -> list[RunRow]:
+    def __call__(self, jobs: Sequence[Job], worker: int, send: Send) -> list[RunRow] | LastResult:
         """Run jobs that differ in their images alone and write what came of them; gives their rows, in order."""
         from ikebench.run.restoring import Restoring
 

@@ -45,6 +45,7 @@ def train(folder: Path, options: TrainOptions, device: torch.device, described: 
         UserError: for wrong options, no usable image, or another training's files in the way.
         KeyboardInterrupt: after Ctrl-C, once the state is saved.
     """
+    devices.select(device)
     recipe = configured_recipe(options)
     images, validation_images = _find(options, say)
     settings = _settings(options, recipe, images, validation_images)
