@@ -14,6 +14,7 @@ from baselines.zeroshot.pixel_layers import PixelLayers
 WIDTH = 64  # channels of every hidden layer
 PATCH = 7  # side of the patches that one score judges
 HIDDEN = 5  # layers of [conv 1x1, batch norm, ReLU]
+SMALLEST_IN_STRIPS = 2048  # px of all images: with fewer, the gradient of the 7x7 conv is better left to oneDNN
 SMALLEST_IN_TILES = 16384  # px of all images: with fewer, calls cost more than tiles save
 _OF_ONE_SHAPE = (0,), tuple(range(1, 1 + HIDDEN)), (1 + HIDDEN,)  # layers
 _GROUPS = (0,), tuple(range(1, 1 + HIDDEN)), (1 + HIDDEN,)  # of layers with weights of one shape
@@ -55,7 +56,7 @@ class PatchDiscriminator(nn.Module):
             first, through, *hidden, last = self._normalised_weights([held(weight) for weight in self.weights])
             first = (through @ first).view(WIDTH, 3, PATCH, PATCH)
         norms = [[held(weight) for weight in weights] for weights in (self.norm_scales, self.norm_shifts)]
-        scores = _score_patches(images, first, norms, hidden, last)  # (p, 1)
+        scores = score_patches(images, first, norms, hidden, last)  # (p, 1)
         return torch.sigmoid(scores + held(self.bias))[:, 0]
 
     def _normalised_weights(self, weights: Sequence[Tensor]) -> list[Tensor]:
@@ -75,7 +76,7 @@ class PatchDiscriminator(nn.Module):
         return normalised
 
 
-def _score_patches(
+def score_patches(
     images: Tensor, first: Tensor, norms: Sequence[Sequence[Tensor]], weights: Sequence[Tensor], last: Tensor
 ) -> Tensor:
     """Score patches, before bias and sigmoid, in the form that suits device, precision and size.
@@ -91,11 +92,13 @@ def _score_patches(
         (n (h - 6) (w - 6), 1).
     """
     device = images.device.type
-    if device != "cpu":
-        pixels = _as_pixels(F.conv2d(images.contiguous(memory_format=torch.channels_last), first))
-        return _through_layers(pixels, norms, weights, last)
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else images.dtype
-    if dtype == torch.bfloat16 or images[:, 0].numel() < SMALLEST_IN_TILES:
+    size = images[:, 0].numel()
+    in_strips = images.requires_grad and size >= SMALLEST_IN_STRIPS
+    in_tiles = dtype != torch.bfloat16 and size >= SMALLEST_IN_TILES
+    if device != "cpu" or not (in_strips or in_tiles):
+        return score_in_layers(images, first, norms, weights, last)
+    if not in_tiles:
         pixels = _as_pixels(PatchConvolution.apply(images.to(dtype), first.to(dtype)))
         return _through_layers(pixels, norms, weights, last)
     # The first norm takes the mean away again; with it, a flat image's variance would drown in its sums of squares.
@@ -103,6 +106,14 @@ def _score_patches(
     pixels = _as_pixels(PatchConvolution.apply(centred, first))
     scales, shifts, stacked = (torch.stack(list(parameters)) for parameters in (*norms, weights))
     return PixelLayers.apply(pixels, scales, shifts, stacked, last[0])[:, None]
+
+
+def score_in_layers(
+    images: Tensor, first: Tensor, norms: Sequence[Sequence[Tensor]], weights: Sequence[Tensor], last: Tensor
+) -> Tensor:
+    """Score patches with few, large operators, for GPUs: see `score_patches`."""
+    features = F.conv2d(images.contiguous(memory_format=torch.channels_last), first)
+    return _through_layers(_as_pixels(features), norms, weights, last)
 
 
 def _through_layers(
