@@ -86,7 +86,7 @@ class DualSRTraining:
         fake_lr = filter_valid(hr, kernel, SCALE)  # (2, 3, 58, 58)
         upscaled = self._upscale(lr)  # (2, 3, 128, 128)
         terms = [
-            _gan_loss(self.judge(fake_lr), real=True),
+            _gan_loss(self.judge.frozen(fake_lr), real=True),
             self.dualsr.lambda_cycle * self._cycle_loss(hr, lr, fake_lr, upscaled, kernel),
             self.dualsr.lambda_interpolation * (inputs["mask"] * (upscaled - inputs["bicubic"])).abs().mean(),
             self.dualsr.lambda_kernel * self._kernel_terms(kernel, fake_lr, inputs),

@@ -74,7 +74,7 @@ class KernelGANTraining:
         fake = filter_valid(inputs["crop"], kernel, SCALE)  # (1, 3, 26, 26)
         constraints = self.bicubic_loss.constraints()  # as they were before this iteration
         bicubic_loss = self.bicubic_loss(fake, inputs["target"], inputs["iteration"])
-        loss = (self.judge(fake) - 1).abs().mean() + bicubic_loss + self.kernel_loss(kernel, constraints)
+        loss = (self.judge.frozen(fake) - 1).abs().mean() + bicubic_loss + self.kernel_loss(kernel, constraints)
         descend(loss, self.down_adam)
 
         with torch.no_grad():  # the fake to judge is made anew (release)

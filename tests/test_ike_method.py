@@ -171,6 +171,9 @@ class Recorder(torch.nn.Module):
         self.shown.append(images.detach().clone())
         return self.weight * images.mean(dim=(1, 2, 3))
 
+    def frozen(self, images):
+        return self(images)
+
 
 def test_who_sees_what_and_who_wants_what():
     """The adversaries: which tensors reach PD1 and PD2, one to a call, and which way each loss pulls."""

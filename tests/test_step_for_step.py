@@ -13,6 +13,7 @@ from baselines.dualsr import DualSR
 from baselines.dualsr_training import DualSRTraining
 from baselines.kernelgan import KernelGANZSSR
 from baselines.kernelgan_training import KernelGANTraining
+from baselines.zeroshot import discriminator, pixel_layers
 from baselines.zeroshot.training import CHUNK
 from baselines.zssr import ZSSR
 from baselines.zssr_training import ZSSRTraining
@@ -99,6 +100,13 @@ def assert_equal_in_float64(training, first, count):
 @pytest.mark.parametrize("name", BUILDERS)
 def test_the_first_steps(name):
     assert_equal_in_float64(BUILDERS[name](task(torch.float64)), 0, 1 if "x4" in name else 5)
+
+
+@pytest.mark.parametrize("name", ["kernelgan", "dualsr", "ike", "ike-release"])
+def test_the_first_steps_with_discriminators_in_tiles(name, monkeypatch):
+    monkeypatch.setattr(discriminator, "SMALLEST_IN_TILES", 1)
+    monkeypatch.setattr(pixel_layers, "TILE", 300)
+    assert_equal_in_float64(BUILDERS[name](task(torch.float64)), 0, 2)
 
 
 @pytest.mark.parametrize("name", DECAYING)

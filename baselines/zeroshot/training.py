@@ -1,6 +1,6 @@
 """The one loop that trains every zero-shot method."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -138,7 +138,7 @@ def chunk_generator(seed: int, chunk: int, device: torch.device, *stream: int) -
     return torch.Generator(device).manual_seed(int(state >> np.uint64(1)))
 
 
-def run_wide(network: nn.Module, image: Tensor, precision: Precision) -> Tensor:
+def run_wide(network: Callable[[Tensor], Tensor], image: Tensor, precision: Precision) -> Tensor:
     """Run one of the wide networks, where reduced precision pays; everything else stays in float32."""
     with torch.autocast(image.device.type, torch.bfloat16, enabled=precision == "bf16"):
         return network(image).to(image.dtype)

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from baselines.zeroshot.conv_stack import xavier_normal
-from baselines.zeroshot.deep_linear import compose_dense, convolution
+from baselines.zeroshot.deep_linear import compose_dense, convolutions
 from ikebench.ike.method import Activation
 
 Map = Callable[[Tensor], Tensor]
@@ -48,16 +48,6 @@ class DenseBlock(nn.Module):
         )
         self.biases = nn.ParameterList(torch.zeros(width) for width in widths)
 
-    def map(self) -> Map:
-        """Give the block's function: one composed convolution where it is linear, else layer by layer.
-
-        The kernel is composed here, once, so that a step that uses the block in several places pays once.
-        """
-        if self.activation != "none":
-            return self.layered
-        kernel, bias = compose_dense(list(self.weights), list(self.biases))
-        return convolution(kernel, bias, padding=kernel.shape[-1] // 2)
-
     def layered(self, x: Tensor) -> Tensor:
         """Run the block layer by layer: (n, inputs, h, w) -> (n, outputs, h, w)."""
         activate = ACTIVATIONS.get(self.activation, lambda features: features)
@@ -65,6 +55,33 @@ class DenseBlock(nn.Module):
         for weight, bias in hidden:
             x = torch.cat([x, activate(F.conv2d(x, weight, bias, padding=1))], dim=1)
         return F.conv2d(x, *last, padding=1)
+
+
+def dense_maps(blocks: Sequence[DenseBlock]) -> list[Map]:
+    """Give the functions of dense blocks: one composed convolution each where they are linear, else layer by layer.
+
+    Blocks of one shape are composed together; and here, once, so that a step that uses them in several places pays
+    once.
+    """
+    if blocks[0].activation != "none":
+        return [block.layered for block in blocks]
+    maps: dict[DenseBlock, Map] = {}
+    for alike in _of_one_shape(blocks):
+        weights, biases = (
+            [torch.stack(layer) for layer in zip(*parameters, strict=True)]
+            for parameters in ([block.weights for block in alike], [block.biases for block in alike])
+        )
+        kernels, composed_biases = compose_dense(weights, biases)
+        found = convolutions(kernels, composed_biases, padding=kernels.shape[-1] // 2)
+        maps |= zip(alike, found, strict=True)
+    return [maps[block] for block in blocks]
+
+
+def _of_one_shape(blocks: Sequence[DenseBlock]) -> list[list[DenseBlock]]:
+    groups: dict[tuple[int, int], list[DenseBlock]] = {}
+    for block in blocks:
+        groups.setdefault((block.weights[0].shape[1], block.weights[-1].shape[0]), []).append(block)
+    return list(groups.values())
 
 
 @dataclass(frozen=True)
@@ -123,9 +140,9 @@ class CouplingBlock(nn.Module):
         self.sigma = DenseBlock(1, b_channels, shape, generator)
         self.rho = DenseBlock(1, 1, shape, generator) if tri_channel else None
 
-    def coupling(self) -> Coupling:
-        """Compose the maps as the weights are now."""
-        return Coupling(self.phi.map(), self.sigma.map(), self.rho.map() if self.rho else None)
+    def dense_blocks(self) -> list[DenseBlock]:
+        """Give phi, sigma and, where there is one, rho."""
+        return [self.phi, self.sigma, *([self.rho] if self.rho else [])]
 
 
 class IKENet(nn.Module):
@@ -148,7 +165,12 @@ class IKENet(nn.Module):
 
     def couplings(self) -> Couplings:
         """Compose the maps of every block, stage by stage, for `encode` and `decode`. Once per change of weights."""
-        return [[block.coupling() for block in stage] for stage in self.blocks]
+        blocks = [block for stage in self.blocks for block in stage]
+        maps = iter(dense_maps([dense for block in blocks for dense in block.dense_blocks()]))
+        return [
+            [Coupling(next(maps), next(maps), next(maps) if block.rho else None) for block in stage]
+            for stage in self.blocks
+        ]
 
 
 def encode(x: Tensor, stages: Couplings) -> Tensor:

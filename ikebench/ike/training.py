@@ -148,7 +148,7 @@ class IKETraining:
         """Equation (6), term by term; llr (3, 1, c/s, c/s)."""
         ike, terms = self.ike, []
         if ike.lambda_forward:
-            scores = self._wide(self.pd1, llr.transpose(0, 1))
+            scores = self._wide(self.pd1.frozen, llr.transpose(0, 1))
             terms.append(ike.lambda_forward * losses.gan_loss(scores, losses.REAL))
         if ike.lambda_energy:
             terms.append(inputs["energy"] * losses.energy_loss(llr, crop.down, ike.energy_window))
@@ -176,7 +176,7 @@ class IKETraining:
         """Equation (7), term by term; sr (3, 1, s c, s c)."""
         ike, terms = self.ike, []
         if ike.lambda_backward:
-            scores = self._wide(self.pd2, sr.transpose(0, 1))
+            scores = self._wide(self.pd2.frozen, sr.transpose(0, 1))
             terms.append(ike.lambda_backward * losses.gan_loss(scores, losses.REAL))
         if ike.lambda_tv:
             terms.append(ike.lambda_tv * self._total_variation(sr))
