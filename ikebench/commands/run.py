@@ -135,7 +135,8 @@ class RunOptions:
     "--in-flight",
     type=click.IntRange(min=1),
     default=None,
-    help="Images that train at once on a device.  [default: what a GPU holds, up to 8; 1 on a CPU and where Ray shares GPUs]",
+    help="Images that train at once on a device.  "
+    "[default: what a GPU holds, up to 8; 1 on a CPU and where Ray shares GPUs]",
 )
 @click.option("--capture/--no-capture", default=True, help="Capture training steps in CUDA graphs.  [default: on GPUs]")
 @click.option(
