@@ -27,7 +27,7 @@ from ikebench.seeds import derive_seed, lr_seed
 from ikebench.store.hashes import Hashes
 from ikebench.store.row_files import RowFiles, write_row
 from ikebench.store.rows import DataRow, RunRow
-from ikebench.store.tables import read_rows
+from ikebench.store.tables import read_rows, write_rows
 from ikebench.store.workspace import Workspace, row_path
 from ikebench.weight_files import WeightsFile
 
@@ -352,3 +352,13 @@ def test_one_image_of_two_hrs_has_two_scores(ikebench, rivals):
 
 def row_hr(image):
     return f"data/photos/HR/{image}.png"
+
+
+def test_scores_of_a_replaced_hr_are_not_reported(ikebench, photos):
+    """Imported LR files stay as they are when their HR is replaced."""
+    ikebench("make-data", "--hr", photos, "--kind", "median")
+    ikebench("run", "--methods", "bicubic")
+    data = read_rows(Path("bench/data.parquet"), DataRow)
+    write_rows(Path("bench/data.parquet"), [replace(row, hr_sha256="another") for row in data], DataRow, {})
+    outcome = ikebench("report")
+    assert outcome.code == 2 and "2 scores are on images that have been made anew" in outcome.err
