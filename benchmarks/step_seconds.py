@@ -9,7 +9,7 @@ thread of a 2-core AVX-512 CPU), not measured in this run.
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
@@ -37,13 +37,14 @@ Step = Callable[[dict[str, Tensor], int], object]
 @click.option("--scale", type=click.Choice(["2", "4"]), default="2", show_default=True)
 @click.option("--repetitions", default=10, show_default=True)
 @click.option("--methods", default=",".join(NAMES), show_default=True)
-def main(scale: str, repetitions: int, methods: str) -> None:
+@click.option("--precisions", default=",".join(PRECISIONS), show_default=True, help="fp32 where bf16 is emulated.")
+def main(scale: str, repetitions: int, methods: str, precisions: str) -> None:
     """Print a Markdown table."""
     print(f"Seconds per iteration at x{scale}, one thread; in brackets how many times as fast as layer by layer.\n")
     print("| method | fp32 | bf16 | layer by layer, fp32 | official code | official / fp32 |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for name in methods.split(","):
-        seconds = form_seconds(name, int(scale), repetitions)
+        seconds = form_seconds(name, int(scale), repetitions, precisions.split(","))
         ours = " | ".join(
             f"{seconds[form]:.4f} ({seconds['plain'] / seconds[form]:.1f})" if form in seconds else "-"
             for form in ("fp32", "bf16")
@@ -53,21 +54,21 @@ def main(scale: str, repetitions: int, methods: str) -> None:
         print(f"| {name} | {ours} | {seconds['plain']:.4f} | {quoted} |", flush=True)
 
 
-def form_seconds(name: str, scale: int, repetitions: int) -> dict[str, float]:
+def form_seconds(name: str, scale: int, repetitions: int, precisions: Sequence[str] = PRECISIONS) -> dict[str, float]:
     """Give the median CPU seconds of a step in each form, in a process like those of `ikebench run`."""
     keep_memory()
     with ProcessPoolExecutor(1, get_context("spawn")) as processes:
-        return processes.submit(_form_seconds, name, scale, repetitions).result()
+        return processes.submit(_form_seconds, name, scale, repetitions, precisions).result()
 
 
-def _form_seconds(name: str, scale: int, repetitions: int) -> dict[str, float]:
+def _form_seconds(name: str, scale: int, repetitions: int, precisions: Sequence[str]) -> dict[str, float]:
     torch.set_num_threads(1)
     iterations = repetitions + WARM_UP
     task = photograph()
     trainings = {
         precision: build(name, scale, iterations, task, precision)
         for precision in PRECISIONS
-        if precision == "fp32" or name not in FP32_ALONE
+        if precision == "fp32" or (precision in precisions and name not in FP32_ALONE)
     }
     steps: dict[str, Step] = {form: _own_step(training) for form, training in trainings.items()}
     steps["plain"] = plain_form(trainings["fp32"]).step

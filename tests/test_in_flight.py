@@ -321,7 +321,11 @@ class OnGPU:
 
 
 def test_the_memory_format_of_convs_is_the_devices(monkeypatch):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    capability = "AVX512"
     assert conv_format(torch.ones(1)) == conv_format(torch.ones(1, dtype=torch.bfloat16)) == torch.channels_last
+    capability = "AVX2"
+    assert conv_format(torch.ones(1)) == torch.contiguous_format
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda device: autocast)
     monkeypatch.setattr(torch, "get_autocast_dtype", lambda device: torch.bfloat16)
     autocast = False

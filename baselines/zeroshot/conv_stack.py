@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from baselines.tiling import tiled
 
+CPU_FORMATS = {"AVX2": torch.contiguous_format}
+"""How the images of convs lie in memory, by the CPU's instructions: channels-last but where these lack AVX-512."""
+
 CUDA_FORMATS = {torch.float32: torch.contiguous_format, torch.bfloat16: torch.channels_last}
 """How the images of convs lie in a GPU's memory: a guess for each arithmetic, until benchmarks/gpu.py has been run."""
 
@@ -53,9 +56,9 @@ class ConvStack(nn.Module):
 
 
 def conv_format(x: Tensor) -> torch.memory_format:
-    """Say how the image x of a stack of convs is to lie in memory; on a CPU, channels-last is the fastest."""
+    """Say how the image x of a stack of convs lies in memory: as is the fastest (`benchmarks/step_seconds.py`)."""
     if not x.is_cuda:
-        return torch.channels_last
+        return CPU_FORMATS.get(torch.backends.cpu.get_cpu_capability(), torch.channels_last)
     arithmetic = torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else x.dtype
     return CUDA_FORMATS.get(arithmetic, torch.contiguous_format)
 
