@@ -36,7 +36,7 @@ def facts(scores: pd.DataFrame, summary: pd.DataFrame, about: About) -> tuple[tu
     """List the (label, text) at the top of a report: images, runs, device, version and date, command."""
     found = {
         "Images": _images(scores),
-        "Runs": ", ".join(filter(None, (_seeds(scores), _iterations(summary), about.precision))),
+        "Runs": "; ".join(filter(None, (_seeds(scores), _iterations(summary), _precision(about)))),
         "Device": _device(scores, about.processor),
         "Made by": _made_by(about),
         "Command": without_folders(about.command),
@@ -66,8 +66,12 @@ def _iterations(summary: pd.DataFrame) -> str:
     for name, rows in trained:
         count = span(rows["iterations"].min(), rows["iterations_max"].max())
         counts.append((name, f"{count} of {rows['paper_iterations'].max()}" if rows["partial"].any() else count))
-    words = "; ".join(f"{count} ({names})" for count, names in grouped(counts).items())
+    words = ", ".join(f"{count} ({names})" for count, names in grouped(counts).items())
     return f"iterations {words}" if words else "no training on the images"
+
+
+def _precision(about: About) -> str:
+    return f"precision {about.precision}" if about.precision else ""
 
 
 def _device(scores: pd.DataFrame, processor: str) -> str:

@@ -21,7 +21,8 @@ ORDER_HEADER = ("Cell", "Order in the paper", "Holds", "Reversed", "Not told apa
 HEADER = ("Cell", "Method", "PSNR published", "ours", "difference", "SSIM published", "ours", "difference")
 ABOUT_ORDER = (
     "Every two methods of a cell by PSNR, the paper's better one first. Holds, reversed: the whole 95 % interval of "
-    "the mean difference measured here is above or below 0; not told apart: it spans 0, or there are too few images."
+    "the mean difference measured here is above or below 0; not told apart: it spans 0, or there are too few images. "
+    "Closest: the pair whose interval comes nearest to 0."
 )
 
 
@@ -74,17 +75,24 @@ def _orders(paired: pd.DataFrame, differences: dict[tuple[str, str, int], Differ
             continue
         order = list(of_cell.sort_values("psnr_published", ascending=False, kind="stable")["method"])
         found = order_of_pairs(order, differences.get(key, {}))
-        columns = [
-            "; ".join(_words(pair) for pair in found if pair[2].sign in signs) for signs in ((1,), (-1,), (0, None))
-        ]
+        reversed_, open_ = (
+            "; ".join(_words(pair) for pair in found if pair[2].sign in signs) for signs in ((-1,), (0, None))
+        )
         names = " > ".join(map(method_name, order))
-        rows.append((cell_name(*key[1:]), names, *(text or DASH for text in columns)))
+        rows.append((cell_name(*key[1:]), names, _holding(found), reversed_ or DASH, open_ or DASH))
     return tuple(rows)
 
 
 def order_of_pairs(order: list[str], differences: Differences) -> list[tuple[str, str, Difference]]:
     """List (better, worse, measured difference) for every two methods of an order that have an image in common."""
     return [(*pair, differences[pair]) for pair in combinations(order, 2) if pair in differences]
+
+
+def _holding(found: list[tuple[str, str, Difference]]) -> str:
+    """Count the pairs whose order holds, and print the one whose interval comes closest to 0."""
+    holding = [pair for pair in found if pair[2].sign == 1]
+    count = f"{len(holding)} of {len(found)}"
+    return f"{count}, closest {_words(min(holding, key=lambda pair: pair[2].low))}" if holding else count
 
 
 def _words(pair: tuple[str, str, Difference]) -> str:

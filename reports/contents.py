@@ -18,7 +18,7 @@ def sections(results: Results) -> list[Section]:
 
 
 def _facts(results: Results) -> Section:
-    return Section("About", facts=about.facts(results.scores, results.summary, results.about))
+    return Section("", facts=about.facts(results.scores, results.summary, results.about))
 
 
 def _tables(results: Results) -> Section:
@@ -37,7 +37,7 @@ def _paired(results: Results) -> Section | None:
     pictures = [
         Picture(
             f"{set_name}-forest.svg",
-            f"Forest plot of set {set_name}: mean difference of PSNR from {method_name(results.reference)} and its "
+            f"Forest plot of {set_name}: mean difference of PSNR from {method_name(results.reference)} and its "
             "95 % interval, for every method, degradation and scale; the numbers are in the list.",
             partial(forest.draw, of_set, results.reference),
         )

@@ -33,7 +33,7 @@ NAMED = 3  # images of a failure that are named
 ABOUT_PAIRS = (
     "PSNR minus that of {reference} in dB, image by image. Interval: 95 %, bootstrap of the mean; "
     "none below 5 images. p: two-sided Wilcoxon signed-rank, Holm-corrected over the methods of a cell; "
-    "none below 6 images or where all differences are 0. All other pairs are in paired.csv (`report --format csv`)."
+    "none below 6 images or where all differences are 0. All other pairs are in paired.csv (report --format csv)."
 )
 
 
@@ -149,17 +149,20 @@ def kernel_listing(scores: pd.DataFrame) -> Listing:
 def failure_listing(scores: pd.DataFrame, protocol: str) -> Listing:
     """List the reasons of runs without a score, the commonest first, and where each occurred.
 
-    Errors that differ in numbers or folders alone are one reason, in the words of the first.
+    Errors that differ in numbers, names of images or folders alone are one reason, in the words of the first.
     """
     failed = failures(scores, protocol)
     reasons: dict[str, list[dict[Hashable, Any]]] = {}
     for row in _in_order(failed.assign(error=failed["error"].map(without_folders))):
-        reasons.setdefault(re.sub(r"\d+", "0", str(row["error"])), []).append(row)
+        without_image = re.sub(rf"(?<!\w){re.escape(str(row['image']))}(?!\w)", "", str(row["error"]))
+        reasons.setdefault(re.sub(r"\d+", "0", without_image), []).append(row)
     rows = tuple(
         (str(len(runs)), str(runs[0]["error"]), _where(runs))
         for runs in sorted(reasons.values(), key=len, reverse=True)
     )
     about = f"{len(failed) or 'None'} of {len(scores)} runs failed."
+    if len(rows) < len(failed):
+        about += " Errors that differ in numbers or images alone are one reason, in the words of the first."
     return Listing("Failures", ("Runs", "Reason", "Where"), "rll", rows, about)
 
 

@@ -9,7 +9,8 @@ from reports.listings import Listing
 from reports.sections import Section
 from reports.tables import DASH, Block, Cell, Row, Table
 
-LEGEND = "**Bold**: best, <u>underlined</u>: second best of the measured numbers; (in brackets): an upper bound."
+LEGEND = "**Bold**: best, <u>underlined</u>: second best of the measured numbers"
+BOUND_LEGEND = "; (in brackets): an upper bound"
 
 
 def escape(text: str) -> str:
@@ -56,9 +57,11 @@ def _block(block: Block, counts: bool) -> str:
 
 def table(content: Table, heading: str = "###") -> str:
     """Render heading, caption, blocks and footnotes."""
-    parts = [f"{heading} {escape(content.set_name)}: {escape(content.title)}", f"{escape(content.caption)} {LEGEND}"]
+    bound = any(row.upper_bound for block in content.blocks for row in block.rows)
+    legend = LEGEND + BOUND_LEGEND * bound
+    parts = [f"{heading} {escape(content.set_name)}: {escape(content.title)}", f"{escape(content.caption)} {legend}."]
     parts += [_block(block, content.counts) for block in content.blocks]
-    parts += [escape(footnote) for footnote in content.footnotes]
+    parts += ["\n".join(f"- {escape(footnote)}" for footnote in content.footnotes)] if content.footnotes else []
     return "\n\n".join(parts)
 
 

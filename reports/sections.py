@@ -20,8 +20,9 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a report under one heading, in this order: facts (label, text), paragraphs, points, and so on.
+    """A part of a report under one heading, or none where the title is empty.
 
+    It holds, in this order: facts (label, text), paragraphs, points, tables, lists and pictures.
     Texts are plain, renderers escape them. A listing whose title is that of the section has no heading of its own.
     """
 

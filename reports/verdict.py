@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from reports.comparison import cells_of
-from reports.footnotes import by_method
+from reports.footnotes import by_method, grouped
 from reports.naming import cell_name, method_name, method_order
 from reports.pairs import Differences
 from reports.results import Results
@@ -19,6 +19,8 @@ ABOUT_INTERVALS = (
     "Intervals are 95 % bootstrap intervals of the mean difference of PSNR over images (seeds of an image averaged), "
     f"from {MIN_PAIRS_FOR_INTERVAL} images on, and not corrected for the number of comparisons."
 )
+DOUBTS = {0: "not told apart from", None: "too few images to tell it from", -1: "over all common images below"}
+"""Words before the methods that the best is not above, by the sign of the interval."""
 
 
 def section(results: Results) -> Section:
@@ -29,8 +31,10 @@ def section(results: Results) -> Section:
     for key, rows in cells.items():
         name = f"{key[0]}, {cell_name(*key[1:])}" if several_sets else cell_name(*key[1:])
         points.append(f"{name}: {_of_cell(rows, results.differences.get(key, {}))}")
-    text = [_leaders(cells, results), _against(results), ABOUT_INTERVALS if results.differences else ""]
-    return Section("Verdict", text=tuple(filter(None, [*text, _partial(results.summary)])), points=tuple(points))
+    found = _leaders(cells, results), _against(results)
+    to_know = ABOUT_INTERVALS if results.differences else "", _partial(results.summary)
+    text = (" ".join(filter(None, sentences)) for sentences in (found, to_know))
+    return Section("Verdict", text=tuple(filter(None, text)), points=tuple(points))
 
 
 def _ranked(rows: pd.DataFrame) -> list[str]:
@@ -53,12 +57,15 @@ def _of_cell(rows: pd.DataFrame, differences: Differences) -> str:
     ahead = differences[best, second]
     lead = f"{ahead.words} over {method_name(second)}"
     psnr = f"{rows.loc[rows['method'] == best, 'psnr'].iloc[0]:.2f} dB"
-    unbeaten = _unbeaten(ranked, differences)
+    unbeaten = [(other, differences[best, other].sign) for other in _unbeaten(ranked, differences)]
     if ahead.sign is None:
         verdict = f"{method_name(best)} has the highest mean, {psnr}: {lead}; too few images to say more"
     elif unbeaten:
-        others = ", ".join(method_name(other) for other in unbeaten)
-        verdict = f"{method_name(best)} has the highest mean, {psnr}: {lead}; not told apart from {others}"
+        doubts = "; ".join(
+            f"{words} {names}"
+            for words, names in grouped((method_name(other), DOUBTS[sign]) for other, sign in unbeaten).items()
+        )
+        verdict = f"{method_name(best)} has the highest mean, {psnr}: {lead}; {doubts}"
     else:
         verdict = f"{method_name(best)} is best, {psnr}: {lead}"
     return f"{verdict}.{_about_ssim(rows, best)}"
@@ -98,8 +105,9 @@ def _leaders(cells: dict[tuple[str, str, int], pd.DataFrame], results: Results) 
 
 
 def _against(results: Results) -> str:
-    """Say which methods are above the reference, below it, or neither, with the whole interval."""
-    found = results.against_reference
+    """Say which methods are above the reference, below it, or neither, with the whole interval; no upper bounds."""
+    bounds = set(results.summary.loc[results.summary["upper_bound"], "method"])
+    found = results.against_reference[~results.against_reference["method"].isin(bounds)]
     if found["low"].notna().sum() == 0:
         return ""
     outcomes = {
