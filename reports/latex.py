@@ -55,7 +55,7 @@ def _span_line(labels: list[str], width: int, counts: bool) -> list[str]:
     spans = [f"\\multicolumn{{{width}}}{{c}}{{{label}}}" for label in labels]
     starts = range(2, 2 + width * len(labels), width)
     rules = [f"\\cmidrule(lr){{{start}-{start + width - 1}}}" for start in starts]
-    return [" & ".join(["", *spans, *[""] * counts]) + r" \\", " ".join(rules)]
+    return [" & ".join(["", *spans, *[""] * (2 * counts)]) + r" \\", " ".join(rules)]
 
 
 def _block(block: Block, upscale: str, counts: bool) -> list[str]:

@@ -68,7 +68,7 @@ def _of_cell(rows: pd.DataFrame, differences: Differences) -> str:
         verdict = f"{method_name(best)} has the highest mean, {psnr}: {lead}; {doubts}"
     else:
         verdict = f"{method_name(best)} is best, {psnr}: {lead}"
-    return f"{verdict}.{_about_ssim(rows, best)}"
+    return f"{verdict}.{_about_ssim(rows, best)}{_about_others(rows)}"
 
 
 def _nothing_to_compare(rows: pd.DataFrame) -> str:
@@ -79,6 +79,16 @@ def _nothing_to_compare(rows: pd.DataFrame) -> str:
     if len(rivals) == 1:
         return f"only {method_name(rivals['method'].iloc[0])} has scores; nothing to compare it with."
     return "nothing can be said: no two methods have finite scores on the same images."
+
+
+def _about_others(rows: pd.DataFrame) -> str:
+    """Name the methods that are in no comparison, upper bounds apart."""
+    others = rows[~rows["compared"] & ~rows["upper_bound"]]
+    facts = [
+        (name, "not ranked, means infinite or over other images" if of_method["n_scored"].any() else "without a score")
+        for name, of_method in by_method(others)
+    ]
+    return "".join(f" {names}: {fact}." for fact, names in grouped(facts).items())
 
 
 def _about_ssim(rows: pd.DataFrame, best: str) -> str:
