@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,7 @@ from reports import latex, markdown
 from reports.about import About
 from reports.contents import sections
 from reports.results import Results
+from reports.sections import Section
 from reports.summary import check_protocol
 from reports.tables import build_tables
 
@@ -39,7 +41,7 @@ def write_report(
 
     `scores` has one row per set, image, kind, scale, method and seed, as `scores.parquet`. Formats are `md`
     (report.md), `tex` (`<set>-table2.tex`, `-table3.tex`, `-other.tex`), `html` (report.html, and its
-    pictures as `<set>-forest.svg`) and `csv` (summary.csv; paired.csv, every two methods of a cell); each file is
+    pictures as `<set>-forest.svg` where Matplotlib is installed) and `csv` (summary.csv; paired.csv, every two methods of a cell); each file is
     written to a temporary name and renamed. `protocol` is a key of PROTOCOLS, `about` what the scores do not hold,
     `against` the method that all others are held against, bicubic without it.
 
@@ -76,21 +78,28 @@ def clear(folder: str | Path, kept: Sequence[Path] = ()) -> None:
 
 def _contents(results: Results, formats: Sequence[str]) -> dict[str, str | bytes]:
     """File name -> content, for all formats; pictures are drawn for the HTML page, and shown in report.md beside it."""
-    contents: dict[str, str | bytes] = {}
     built = sections(results)
+    pictures = _draw(built) if "html" in formats else {}
+    contents: dict[str, str | bytes] = {**pictures}
     if "md" in formats:
-        contents["report.md"] = markdown.document(built, pictures="html" in formats)
+        contents["report.md"] = markdown.document(built, pictures)
     if "html" in formats:
-        from reports import html  # Jinja2, and Matplotlib for the pictures, which the other formats do not wait for
+        from reports import html  # Jinja2, which the other formats do not wait for
 
-        pictures = {picture.name: picture.draw() for section in built for picture in section.pictures}
-        contents |= {"report.html": html.document(built, pictures), **pictures}
+        contents["report.html"] = html.document(built, pictures)
     if "tex" in formats:
         contents |= {f"{table.set_name}-{table.key}.tex": latex.table(table) for table in results.tables}
     if "csv" in formats:
         contents["summary.csv"] = results.summary.to_csv(index=False)
         contents["paired.csv"] = results.pairs.to_csv(index=False)
     return contents
+
+
+def _draw(built: Sequence[Section]) -> dict[str, bytes]:
+    """Draw all pictures: file name -> content; none without Matplotlib, which is of the extra `figures`."""
+    if find_spec("matplotlib") is None:
+        return {}
+    return {picture.name: picture.draw() for section in built for picture in section.pictures}
 
 
 def _write(path: Path, content: str | bytes) -> Path:

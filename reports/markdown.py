@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from urllib.parse import quote
 
 from reports.listings import Listing
@@ -75,8 +76,8 @@ def listing(content: Listing, heading: str = "###") -> str:
     return "\n\n".join(parts)
 
 
-def document(sections: list[Section], pictures: bool) -> str:
-    """Render the whole report; `pictures` says whether the files of its pictures are there to be shown."""
+def document(sections: list[Section], pictures: Collection[str]) -> str:
+    """Render the whole report; `pictures` are the names of the picture files that are there to be shown."""
     parts = ["# Super-resolution results"]
     for section in sections:
         parts += [f"## {escape(section.title)}"] if section.title else []
@@ -84,7 +85,7 @@ def document(sections: list[Section], pictures: bool) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _section(content: Section, pictures: bool) -> list[str]:
+def _section(content: Section, pictures: Collection[str]) -> list[str]:
     """Render what is below a heading."""
     facts = [f"- **{escape(label)}:** {escape(text)}" for label, text in content.facts]
     points = [f"- {escape(text)}" for text in content.points]
@@ -93,5 +94,7 @@ def _section(content: Section, pictures: bool) -> list[str]:
     parts += map(table, content.tables)
     for one in content.listings:
         parts.append(listing(one, heading="" if one.title == content.title else "###"))
-    shown = [f"![{escape(picture.alt)}]({quote(picture.name)})" for picture in content.pictures]
-    return parts + shown * pictures
+    shown = [
+        f"![{escape(picture.alt)}]({quote(picture.name)})" for picture in content.pictures if picture.name in pictures
+    ]
+    return parts + shown

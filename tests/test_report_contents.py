@@ -272,6 +272,13 @@ def _negated(found):
     return found.assign(mean_difference=-found["mean_difference"], low=-found["high"], high=-found["low"])
 
 
+def test_without_matplotlib_the_reports_have_no_picture(tmp_path, monkeypatch):
+    monkeypatch.setattr("reports.files.find_spec", lambda name: None)
+    paths = reports.write_report(frame(*steady(WIDE)), tmp_path, formats=["md", "html"])
+    assert {path.name for path in paths} == {"report.md", "report.html"}
+    assert not any("forest.svg" in path.read_text() or "<img" in path.read_text() for path in paths)
+
+
 # ---- failures
 
 
