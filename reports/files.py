@@ -40,10 +40,10 @@ def write_report(
     """Write the report into `folder` (made if missing) and return the files written.
 
     `scores` has one row per set, image, kind, scale, method and seed, as `scores.parquet`. Formats are `md`
-    (report.md), `tex` (`<set>-table2.tex`, `-table3.tex`, `-other.tex`), `html` (report.html, and its
-    pictures as `<set>-forest.svg` where Matplotlib is installed) and `csv` (summary.csv; paired.csv, every two methods of a cell); each file is
-    written to a temporary name and renamed. `protocol` is a key of PROTOCOLS, `about` what the scores do not hold,
-    `against` the method that all others are held against, bicubic without it.
+    (report.md), `tex` (`<set>-table2.tex`, `-table3.tex`, `-other.tex`), `html` (report.html, and its pictures as
+    `<set>-forest.svg` where Matplotlib is installed) and `csv` (summary.csv; paired.csv, every two methods of a cell);
+    each file is written to a temporary name and renamed. `protocol` is a key of PROTOCOLS, `about` what the scores do
+    not hold, `against` the method that all others are held against, bicubic without it.
 
     Raises ValueError for an unknown format, protocol or reference, no format, no rows, or a missing column.
     """
@@ -80,13 +80,13 @@ def _contents(results: Results, formats: Sequence[str]) -> dict[str, str | bytes
     """File name -> content, for all formats; pictures are drawn for the HTML page, and shown in report.md beside it."""
     built = sections(results)
     pictures = _draw(built) if "html" in formats else {}
-    contents: dict[str, str | bytes] = {**pictures}
+    contents: dict[str, str | bytes] = {}
     if "md" in formats:
         contents["report.md"] = markdown.document(built, pictures)
     if "html" in formats:
         from reports import html  # Jinja2, which the other formats do not wait for
 
-        contents["report.html"] = html.document(built, pictures)
+        contents |= {"report.html": html.document(built, pictures), **pictures}
     if "tex" in formats:
         contents |= {f"{table.set_name}-{table.key}.tex": latex.table(table) for table in results.tables}
     if "csv" in formats:
