@@ -7,8 +7,16 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from reports.naming import kind_order
+
 CELL = ["set", "kind", "scale"]
 FOUND = {"compared": bool, "in_mean": bool, "same_images": bool, "left_out": object}
+
+
+def cells_of(rows: pd.DataFrame) -> dict[tuple[str, str, int], pd.DataFrame]:
+    """Split rows by (set, kind, scale), in the order of the tables."""
+    cells = {(str(key[0]), str(key[1]), int(str(key[2]))): part for key, part in rows.groupby(CELL, observed=True)}
+    return dict(sorted(cells.items(), key=lambda cell: (cell[0][0], kind_order(cell[0][1]), cell[0][2])))
 
 
 def compare_cells(images: pd.DataFrame) -> pd.DataFrame:

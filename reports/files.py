@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
 
 from reports import latex, markdown
-from reports.listings import alignment_listing, failure_listing, kernel_listing, note_listing, paired_listings
-from reports.summary import check_protocol, summarise
+from reports.about import About
+from reports.contents import sections
+from reports.results import Results
+from reports.sections import Section
+from reports.summary import check_protocol
 from reports.tables import build_tables
 
 FORMATS = ("md", "tex", "html", "csv")
@@ -21,25 +25,33 @@ def markdown_tables(scores: pd.DataFrame, protocol: str = "ike") -> str:
 
     Raises ValueError for an unknown protocol, no rows, or a missing column.
     """
-    return "\n\n".join(map(markdown.table, build_tables(scores, protocol, kinds_per_block=1))) + "\n"
+    return "\n\n".join(map(markdown.table, build_tables(scores, protocol, cells_per_block=2))) + "\n"
 
 
 def write_report(
-    scores: pd.DataFrame, folder: str | Path, *, formats: Sequence[str] = ("md", "tex"), protocol: str = "ike"
+    scores: pd.DataFrame,
+    folder: str | Path,
+    *,
+    formats: Sequence[str] = ("md", "tex"),
+    protocol: str = "ike",
+    about: About | None = None,
+    against: str | None = None,
 ) -> list[Path]:
     """Write the report into `folder` (made if missing) and return the files written.
 
     `scores` has one row per set, image, kind, scale, method and seed, as `scores.parquet`. Formats are `md`
-    (report.md), `tex` (`<set>-table2.tex`, `-table3.tex`, `-other.tex`), `html` (report.html) and `csv`
-    (summary.csv); each file is written to a temporary name and renamed. `protocol` is a key of PROTOCOLS.
+    (report.md), `tex` (`<set>-table2.tex`, `-table3.tex`, `-other.tex`), `html` (report.html, and its pictures as
+    `<set>-forest.svg` where Matplotlib is installed) and `csv` (summary.csv; paired.csv, every two methods of a cell);
+    each file is written to a temporary name and renamed. `protocol` is a key of PROTOCOLS, `about` what the scores do
+    not hold, `against` the method that all others are held against, bicubic without it.
 
-    Raises ValueError for an unknown format or protocol, no format, no rows, or a missing column.
+    Raises ValueError for an unknown format, protocol or reference, no format, no rows, or a missing column.
     """
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
         raise ValueError(f"unknown format {', '.join(map(repr, unknown)) or 'none'}; known: {', '.join(FORMATS)}")
     check_protocol(protocol)
-    contents = _contents(scores, formats, protocol)
+    contents = _contents(Results(scores, protocol, about or About(), against), formats)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [_write(folder / name, text) for name, text in contents.items()]
@@ -49,40 +61,52 @@ def write_report(
 
 def clear(folder: str | Path, kept: Sequence[Path] = ()) -> None:
     """Remove the reports that `write_report` left in `folder`, but those kept, so that none outlives its scores."""
-    names = ["report.md", "report.html", "summary.csv", "*-table2.tex", "*-table3.tex", "*-other.tex"]
+    names = [
+        "report.md",
+        "report.html",
+        "summary.csv",
+        "paired.csv",
+        "*-forest.svg",
+        "*-table2.tex",
+        "*-table3.tex",
+        "*-other.tex",
+    ]
     for path in (path for name in names for path in Path(folder).glob(name)):
         if path not in kept:
             path.unlink(missing_ok=True)
 
 
-def _contents(scores: pd.DataFrame, formats: Sequence[str], protocol: str) -> dict[str, str]:
-    """File name -> text, for all formats."""
-    summary = summarise(scores, protocol)
-    tables = build_tables(scores, protocol, summary=summary)
-    contents = {}
-    if "md" in formats or "html" in formats:
-        pairs = paired_listings(scores, summary, protocol)
-        kernels = kernel_listing(scores)
-        others = [alignment_listing(scores), *([kernels] if kernels.rows else [])]
-        others += [failure_listing(scores, protocol), note_listing(scores, protocol)]
+def _contents(results: Results, formats: Sequence[str]) -> dict[str, str | bytes]:
+    """File name -> content, for all formats; pictures are drawn for the HTML page, and shown in report.md beside it."""
+    built = sections(results)
+    pictures = _draw(built) if "html" in formats else {}
+    contents: dict[str, str | bytes] = {}
     if "md" in formats:
-        contents["report.md"] = markdown.document(tables, pairs, others)
+        contents["report.md"] = markdown.document(built, pictures)
     if "html" in formats:
         from reports import html  # Jinja2, which the other formats do not wait for
 
-        contents["report.html"] = html.document(tables, pairs, others)
+        contents |= {"report.html": html.document(built, pictures), **pictures}
     if "tex" in formats:
-        contents |= {f"{table.set_name}-{table.key}.tex": latex.table(table) for table in tables}
+        contents |= {f"{table.set_name}-{table.key}.tex": latex.table(table) for table in results.tables}
     if "csv" in formats:
-        contents["summary.csv"] = summary.to_csv(index=False)
+        contents["summary.csv"] = results.summary.to_csv(index=False)
+        contents["paired.csv"] = results.pairs.to_csv(index=False)
     return contents
 
 
-def _write(path: Path, text: str) -> Path:
+def _draw(built: Sequence[Section]) -> dict[str, bytes]:
+    """Draw all pictures: file name -> content; none without Matplotlib, which is of the extra `figures`."""
+    if find_spec("matplotlib") is None:
+        return {}
+    return {picture.name: picture.draw() for section in built for picture in section.pictures}
+
+
+def _write(path: Path, content: str | bytes) -> Path:
     """Write under a temporary name, then rename: a reader never sees half a file."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from reports.naming import cell_name, method_name, method_order
+from reports.naming import cell_name, method_name, method_order, without_folders
 from reports.summary import LEFT_OUT
 
 PARTIAL = "†"
@@ -38,26 +38,40 @@ def span(fewest: int, most: int) -> str:
     return str(fewest) if fewest == most else f"{fewest} to {most}"
 
 
+def grouped(facts: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Join (of whom, fact) by fact: fact -> `ZSSR, IKE`, in the order in which they come."""
+    found: dict[str, list[str]] = {}
+    for name, fact in facts:
+        found.setdefault(fact, []).append(name)
+    return {fact: ", ".join(dict.fromkeys(names)) for fact, names in found.items()}
+
+
+def _said_once(facts: Iterable[tuple[str, str]]) -> list[str]:
+    """Write one line for each fact, after all of whom it is true: `ZSSR, IKE: run with x=1`."""
+    return [f"{names}: {fact}" for fact, names in grouped(facts).items()]
+
+
 def _partial_footnotes(rows: pd.DataFrame) -> list[str]:
-    footnotes = []
+    facts = []
     for name, of_method in by_method(rows[rows["partial"]]):
         trained = span(of_method["iterations"].min(), of_method["iterations_max"].max())
-        footnotes.append(f"{PARTIAL} {name}: trained for {trained} of {of_method['paper_iterations'].max()} iterations")
-    return footnotes
+        facts.append((name, f"trained for {trained} of {of_method['paper_iterations'].max()} iterations"))
+    return [f"{PARTIAL} {fact}: {names}" for fact, names in grouped(facts).items()]
 
 
 def _perfect_footnotes(rows: pd.DataFrame) -> list[str]:
-    return [
-        f"{PERFECT} {name}, {cell_name(row['kind'], row['scale'])}: {row['n_perfect']} of {row['n_scored']} images "
-        "matched perfectly (infinite PSNR), in no mean but where all are"
+    counts = [
+        f"{name} {cell_name(row['kind'], row['scale'])}, {row['n_perfect']} of {row['n_scored']} images"
         for name, of_method in by_method(rows[rows["n_perfect"] > 0])
         for row in of_method.to_dict("records")
     ]
+    words = "matched perfectly (infinite PSNR), in no mean but where all are"
+    return [f"{PERFECT} {words}: {'; '.join(counts)}"] if counts else []
 
 
 def _bound_footnotes(rows: pd.DataFrame) -> list[str]:
     compared_cells = rows[rows["compared"]].groupby(["kind", "scale"], observed=True).size().index
-    footnotes = []
+    facts = []
     for name, of_method in by_method(rows[rows["upper_bound"]]):
         elsewhere = [
             cell_name(row["kind"], row["scale"])
@@ -65,17 +79,17 @@ def _bound_footnotes(rows: pd.DataFrame) -> list[str]:
             if (row["kind"], row["scale"]) in compared_cells and row["n_scored"]
         ]
         over_others = f"; its means of {', '.join(elsewhere)} are over other images" if elsewhere else ""
-        footnotes.append(f"{name}: an upper bound, which knows the truth; shown and not ranked{over_others}")
-    return footnotes
+        facts.append((name, f"an upper bound, which knows the truth; shown and not ranked{over_others}"))
+    return _said_once(facts)
 
 
 def _image_footnotes(rows: pd.DataFrame) -> list[str]:
-    """Write a line for each kind and scale where means leave images out, or where methods are not ranked."""
+    """Say of kinds and scales that their means leave images out, or that methods are not ranked."""
     cells = [cell for _, cell in rows.groupby(["kind", "scale"], observed=True)]
-    return [line for cell in cells for line in (_left_out_footnote(cell), _unranked_footnote(cell)) if line]
+    return _said_once((_cell_of(cell), fact) for cell in cells for fact in (_left_out(cell), _unranked(cell)) if fact)
 
 
-def _left_out_footnote(cell: pd.DataFrame) -> str:
+def _left_out(cell: pd.DataFrame) -> str:
     """Say over which images the compared means are, where some methods have more, and why those are left out."""
     compared = cell[cell["compared"]]
     if compared.empty or (compared["n_mean"] == compared["n_images"]).all():
@@ -87,12 +101,12 @@ def _left_out_footnote(cell: pd.DataFrame) -> str:
     ]
     images = compared["n_mean"].max()
     return (
-        f"{_cell_of(cell)}: means over the {images} image{'' if images == 1 else 's'} that all ranked methods restored "
+        f"means over the {images} image{'' if images == 1 else 's'} that all ranked methods restored "
         f"with a finite PSNR (left out, {'; '.join(reasons)})"
     )
 
 
-def _unranked_footnote(cell: pd.DataFrame) -> str:
+def _unranked(cell: pd.DataFrame) -> str:
     """Say which methods are not ranked, where several have scores."""
     scored = cell[(cell["n_scored"] > 0) & ~cell["upper_bound"]]
     others = scored[~scored["compared"]]
@@ -100,7 +114,7 @@ def _unranked_footnote(cell: pd.DataFrame) -> str:
         return ""
     than = "" if len(others) == len(scored) else " than the rest"
     return (
-        f"{_cell_of(cell)}: not ranked, because their means are infinite or over other images{than} "
+        f"not ranked, because their means are infinite or over other images{than} "
         f"({_by_method(others, others['n_mean'])}); see the paired differences"
     )
 
@@ -116,10 +130,10 @@ def _cell_of(rows: pd.DataFrame) -> str:
 
 
 def _degradation_footnotes(runs: pd.DataFrame) -> list[str]:
-    """Write one line for each kind and scale whose LR images were not all made with the preset's parameters."""
+    """Say of kinds and scales that their LR images were not all made with the preset's parameters."""
     if "degradation" not in runs:
         return []
-    footnotes = []
+    facts = []
     images = runs[["kind", "scale", "image", "degradation"]].drop_duplicates()
     for _, cell in images.groupby(["kind", "scale"], observed=True):
         counts = cell["degradation"].fillna("the preset").replace("", "the preset").value_counts()
@@ -127,32 +141,39 @@ def _degradation_footnotes(runs: pd.DataFrame) -> list[str]:
             continue
         made = ", ".join(f"{words} ({count} image{'s' * (count != 1)})" for words, count in counts.items())
         mixed = "; the mean is over LR images made in different ways" if len(counts) > 1 else ""
-        footnotes.append(f"{cell_name(cell['kind'].iloc[0], cell['scale'].iloc[0])}: LR made with {made}{mixed}")
-    return footnotes
+        facts.append((_cell_of(cell), f"LR made with {made}{mixed}"))
+    return _said_once(facts)
 
 
 def _settings_footnotes(runs: pd.DataFrame) -> list[str]:
-    """Write one line for each method that did not run with its defaults only."""
+    """Say of methods that they did not run with their defaults only."""
     if "settings" not in runs:
         return []
-    footnotes = []
+    facts = []
     for name, of_method in by_method(runs[runs["settings"].fillna("") != ""]):
         counts = of_method["settings"].value_counts()
         changed = "; ".join(f"{words} ({count} run{'s' * (count != 1)})" for words, count in counts.items())
-        footnotes.append(f"{name}: run with {changed}")
-    return footnotes
+        facts.append((name, f"run with {without_folders(changed)}"))
+    return _said_once(facts)
 
 
 def _note_footnotes(runs: pd.DataFrame) -> list[str]:
     """Write one line for each thing that runs of a method and scale have to say: `DualSR ×4: x2 run twice (5 runs)`."""
     if "note" not in runs:
         return []
-    footnotes = []
-    for name, of_method in by_method(runs[runs["note"].fillna("") != ""]):
-        for scale, notes in of_method.groupby("scale", observed=True)["note"]:
-            for words, count in _merged(Counter(notes)).items():
-                footnotes.append(f"{name} ×{scale}: {words} ({count} run{'s' * (count != 1)})")
-    return footnotes
+    noted = [
+        (f"{name} ×{scale}", words, count)
+        for name, of_method in by_method(runs[runs["note"].fillna("") != ""])
+        for scale, notes in of_method.groupby("scale", observed=True)["note"]
+        for words, count in _merged(Counter(notes)).items()
+    ]
+    runs_of: Counter[str] = Counter()
+    for _, words, count in noted:
+        runs_of[words] += count
+    return _said_once(
+        (whose, f"{without_folders(words)} ({runs_of[words]} run{'s' * (runs_of[words] != 1)})")
+        for whose, words, _ in noted
+    )
 
 
 def _merged(notes: Mapping[str, int]) -> dict[str, int]:

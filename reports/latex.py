@@ -21,6 +21,7 @@ SPECIALS = {
     "–": "--",
     "×": r"$\times$",
     "∞": r"$\infty$",
+    "±": r"$\pm$",
     "†": r"\textsuperscript{\dag}",
     "‡": r"\textsuperscript{\ddag}",
 } | {character: "\\" + character for character in "&%$#_{}"}
@@ -34,38 +35,42 @@ def escape(text: str) -> str:
 
 def _cell(cell: Cell, gray: bool) -> str:
     colour = "gray" if gray else COLOURS.get(cell.rank)
-    text = escape(cell.text)
+    text = escape(cell.full)
     return f"\\textcolor{{{colour}}}{{{text}}}" if colour else text
 
 
-def _row(row: Row) -> str:
+def _row(row: Row, counts: bool) -> str:
     gray = row.published or row.upper_bound
     name = f"\\textcolor{{gray}}{{{escape(row.name)}}}" if gray else escape(row.name)
     cells = [_cell(cell, gray) for cell in row.cells]
-    return " & ".join(["\\quad" * row.published + name, *cells, escape(row.n_scored), escape(row.n_failed)]) + r" \\"
+    return " & ".join(["\\quad" * row.published + name, *cells, *_counts(row, counts)]) + r" \\"
 
 
-def _span_line(labels: list[str], width: int) -> list[str]:
+def _counts(row: Row, counts: bool) -> list[str]:
+    return [escape(row.n_scored), escape(row.n_failed)] if counts else []
+
+
+def _span_line(labels: list[str], width: int, counts: bool) -> list[str]:
     """Make a header line of labels, each over `width` columns, and the thin rules under it."""
     spans = [f"\\multicolumn{{{width}}}{{c}}{{{label}}}" for label in labels]
     starts = range(2, 2 + width * len(labels), width)
     rules = [f"\\cmidrule(lr){{{start}-{start + width - 1}}}" for start in starts]
-    return [" & ".join(["", *spans, "", r" \\"]), " ".join(rules)]
+    return [" & ".join(["", *spans, *[""] * (2 * counts)]) + r" \\", " ".join(rules)]
 
 
-def _block(block: Block, upscale: str) -> list[str]:
+def _block(block: Block, upscale: str, counts: bool) -> list[str]:
     groups = (len(block.kinds) or 1) * len(block.scales)
     scales = [f"{upscale} {scale}" for scale in block.scales] * (len(block.kinds) or 1)
-    kinds = _span_line([escape(kind) for kind in block.kinds], 2 * len(block.scales)) if block.kinds else []
-    titles = ["Method", *["PSNR", "SSIM"] * groups, "$n$", "failed"]
+    kinds = _span_line([escape(kind) for kind in block.kinds], 2 * len(block.scales), counts) if block.kinds else []
+    titles = ["Method", *["PSNR", "SSIM"] * groups, *["$n$", "failed"] * counts]
     return [
-        f"\\begin{{tabular}}{{l{'r' * 2 * groups}rr}}",
+        f"\\begin{{tabular}}{{l{'r' * 2 * groups}{'rr' * counts}}}",
         r"\toprule",
         *kinds,
-        *_span_line(scales, 2),
+        *_span_line(scales, 2, counts),
         " & ".join(titles) + r" \\",
         r"\midrule",
-        *map(_row, block.rows),
+        *[_row(row, counts) for row in block.rows],
         r"\bottomrule",
         r"\end{tabular}",
     ]
@@ -81,6 +86,6 @@ def table(content: Table) -> str:
         f"\\label{{tab:{label}}}",
     ]
     for block in content.blocks:
-        lines += [*_block(block, content.upscale), r"\par\medskip"]
+        lines += [*_block(block, content.upscale, content.counts), r"\par\medskip"]
     lines += [f"{{\\footnotesize {escape(footnote)}.\\par}}" for footnote in content.footnotes]
     return PREAMBLE + "\n".join([*lines, r"\end{table}"]) + "\n"

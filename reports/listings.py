@@ -1,8 +1,9 @@
-"""The plain lists of a report: paired differences, failures, and what methods noted."""
+"""The plain lists of a report: paired differences, alignment, kernels and failures."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +13,8 @@ import pandas as pd
 
 from reports.comparison import CELL
 from reports.footnotes import PARTIAL
-from reports.naming import cell_name, kind_order, method_name, method_order
-from reports.statistics import paired_differences
-from reports.summary import failures, notes
+from reports.naming import cell_name, kind_order, method_name, method_order, without_folders
+from reports.summary import failures
 from reports.tables import DASH
 
 
@@ -29,10 +29,11 @@ class Listing:
     about: str
 
 
+NAMED = 3  # images of a failure that are named
 ABOUT_PAIRS = (
-    "Difference of PSNR in dB, image by image (first minus second). Interval: 95 %, bootstrap of the mean; "
-    "none below 5 images. p: two-sided Wilcoxon signed-rank, Holm-corrected over the comparisons of a cell; "
-    "none below 6 images or where all differences are 0."
+    "PSNR minus that of {reference} in dB, image by image. Interval: 95 %, bootstrap of the mean; "
+    "none below 5 images. p: two-sided Wilcoxon signed-rank, Holm-corrected over the methods of a cell; "
+    "none below 6 images or where all differences are 0. All other pairs are in paired.csv (report --format csv)."
 )
 
 
@@ -48,8 +49,9 @@ def _places(names: pd.Series[str], order: Callable[[str], tuple[int, str]]) -> p
     return names.map(place).astype(int)
 
 
-def _signed(value: float) -> str:
-    return DASH if math.isnan(value) else f"{value:+.3f}"
+def signed(value: float, decimals: int = 3) -> str:
+    """Print a difference with its sign, a dash for NaN."""
+    return DASH if math.isnan(value) else f"{value:+.{decimals}f}"
 
 
 def _p_text(p: float) -> str:
@@ -58,34 +60,32 @@ def _p_text(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def paired_listings(scores: pd.DataFrame, summary: pd.DataFrame, protocol: str) -> list[Listing]:
-    """Make one list of paired differences for each set with at least two methods in some cell.
+def paired_listings(differences: pd.DataFrame, summary: pd.DataFrame, reference: str) -> list[Listing]:
+    """Make one list of the differences from `reference` for each set; `differences` as of `against_reference`.
 
-    `summary` is that of the scores under the protocol.
+    `summary` is that of the same scores.
     """
     partial = set(summary[summary["partial"]][[*CELL, "method"]].itertuples(index=False, name=None))
-    header = ("Cell", "Comparison", "n", "Mean (dB)", "95 % interval", "p (Holm)")
+    header = ("Cell", "Method", "n", "Mean (dB)", "95 % interval", "p (Holm)")
     listings = []
-    for set_name, of_set in paired_differences(scores, protocol).groupby("set", observed=True):
+    for set_name, of_set in differences.groupby("set", observed=True):
         rows = tuple(_paired_row(row, partial) for row in _in_order(of_set))
-        marked = any(PARTIAL in row[1] for row in rows)
-        about = ABOUT_PAIRS + f" {PARTIAL} fewer iterations than the paper trains." * marked
-        listings.append(Listing(str(set_name), header, "llrrrr", rows, about))
+        about = ABOUT_PAIRS.format(reference=method_name(reference))
+        if any(PARTIAL in row[1] for row in rows):
+            about += f" {PARTIAL} fewer iterations than the paper trains."
+        listings.append(Listing(f"{set_name}, against {method_name(reference)}", header, "llrrrr", rows, about))
     return listings
 
 
 def _paired_row(row: dict[Hashable, Any], partial: set[tuple]) -> tuple[str, ...]:
     """Print one comparison; `partial` holds the (set, kind, scale, method) trained for too few iterations."""
-    cell = (row["set"], row["kind"], row["scale"])
-    names = [
-        method_name(method) + PARTIAL * ((*cell, method) in partial) for method in (row["method"], row["reference"])
-    ]
+    case = (row["set"], row["kind"], row["scale"], row["method"])
     return (
         cell_name(row["kind"], row["scale"]),
-        " − ".join(names),
+        method_name(row["method"]) + PARTIAL * (case in partial),
         f"{row['n']} ({row['n_infinite']} infinite left out)" if row["n_infinite"] else str(row["n"]),
-        _signed(row["mean_difference"]),
-        DASH if math.isnan(row["low"]) else f"{_signed(row['low'])} to {_signed(row['high'])}",
+        signed(row["mean_difference"]),
+        DASH if math.isnan(row["low"]) else f"{signed(row['low'])} to {signed(row['high'])}",
         _p_text(row["p_holm"]),
     )
 
@@ -147,25 +147,35 @@ def kernel_listing(scores: pd.DataFrame) -> Listing:
 
 
 def failure_listing(scores: pd.DataFrame, protocol: str) -> Listing:
-    """List every run without a score, with its error text."""
+    """List the reasons of runs without a score, the commonest first, and where each occurred.
+
+    Errors that differ in numbers, names of images or folders alone are one reason, in the words of the first.
+    """
+    failed = failures(scores, protocol)
+    reasons: dict[str, list[dict[Hashable, Any]]] = {}
+    for row in _in_order(failed.assign(error=failed["error"].map(without_folders))):
+        without_image = re.sub(rf"(?<!\w){re.escape(str(row['image']))}(?!\w)", "", str(row["error"]))
+        reasons.setdefault(re.sub(r"\d+", "0", without_image), []).append(row)
     rows = tuple(
-        (
-            str(row["set"]),
-            cell_name(row["kind"], row["scale"]),
-            method_name(row["method"]),
-            str(row["image"]),
-            str(row["seed"]),
-            str(row["error"]),
-        )
-        for row in _in_order(failures(scores, protocol))
+        (str(len(runs)), str(runs[0]["error"]), _where(runs))
+        for runs in sorted(reasons.values(), key=len, reverse=True)
     )
-    about = f"{len(rows) or 'None'} of {len(scores)} runs failed."
-    return Listing("Failures", ("Set", "Cell", "Method", "Image", "Seed", "Error"), "llllrl", rows, about)
+    about = f"{len(failed) or 'None'} of {len(scores)} runs failed."
+    if len(rows) < len(failed):
+        about += " Errors that differ in numbers or images alone are one reason, in the words of the first."
+    return Listing("Failures", ("Runs", "Reason", "Where"), "rll", rows, about)
 
 
-def note_listing(scores: pd.DataFrame, protocol: str) -> Listing:
-    """List what methods noted about their runs, and on how many."""
-    noted = notes(scores, protocol).to_dict("records")
-    rows = tuple((str(row["set"]), method_name(row["method"]), str(row["runs"]), str(row["note"])) for row in noted)
-    about = "What the methods noted about their runs." if rows else "No run carries a note."
-    return Listing("Notes", ("Set", "Method", "Runs", "Note"), "llrl", rows, about)
+def _where(runs: list[dict[Hashable, Any]]) -> str:
+    """Name the methods and cells of failed runs, and their images: `IKE, set5 Median ×2: a, b, c and 2 more`."""
+    images: dict[str, dict[str, None]] = {}
+    for row in runs:
+        place = f"{method_name(row['method'])}, {row['set']} {cell_name(row['kind'], row['scale'])}"
+        images.setdefault(place, {})[str(row["image"])] = None
+    places = [f"{place}: {_first(list(names))}" for place, names in images.items()]
+    return "; ".join(places)
+
+
+def _first(names: list[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,5 +1,7 @@
 """Names and order of methods and kinds as the IKE paper prints them, and of our variants of its methods."""
 
+import re
+
 METHODS: dict[str, str] = {  # in the order of the tables
     "bicubic": "Bicubic",
     "edsr": "EDSR",
@@ -48,3 +50,8 @@ def kind_order(kind: str) -> tuple[int, str]:
 def cell_name(kind: str, scale: int) -> str:
     """Name a kind at a scale, e.g. `Median ×2`."""
     return f"{kind_name(kind)} ×{scale}"
+
+
+def without_folders(text: str) -> str:
+    """Leave of every absolute path in a text its last part, so that a report tells nothing of a machine."""
+    return re.sub(r"(?<![\w.:/\\-])(?:~|[A-Za-z]:)?(?:[/\\][^\s/\\:'\",;)]+)*[/\\](?=[^\s/\\])", "", text)

@@ -109,9 +109,26 @@ def summarise(scores: pd.DataFrame, protocol: str = "ike") -> pd.DataFrame:
     summary["iterations_max"] = training["iterations"].max()
     summary["paper_iterations"] = training["paper_iterations"].max()
     summary["partial"] = (summary["iterations"] < summary["paper_iterations"]).fillna(False).astype(bool)
-    summary = summary.reset_index()
+    summary = summary.join(_spread_over_seeds(scores, protocol, images)).reset_index()
     summary.insert(4, "protocol", protocol)
     return summary
+
+
+def _spread_over_seeds(scores: pd.DataFrame, protocol: str, images: pd.DataFrame) -> pd.DataFrame:
+    """Give the spread over seeds of every set, kind, scale and method (its index): n_seeds, psnr_spread, ssim_spread.
+
+    The spread is the standard deviation (n - 1) over seeds of the mean over those images of `images` in the mean that
+    every seed restored with a finite PSNR; NaN for one seed, or without such an image.
+    """
+    keys = [*CELL, "method"]
+    runs = protocol_runs(scores, protocol)
+    n_seeds = runs.groupby(keys, observed=True)["seed"].nunique().rename("n_seeds")
+    runs = runs[runs["scored"] & np.isfinite(runs["psnr"].astype(float))]
+    runs = runs.merge(images.loc[images["in_mean"], [*keys, "image"]]).join(n_seeds, on=keys)
+    seeds = runs.groupby([*keys, "image"], observed=True)["seed"].transform("nunique")
+    by_seed = runs[seeds == runs["n_seeds"]].groupby([*keys, "seed"], observed=True)[["psnr", "ssim"]].mean()
+    spread = by_seed.groupby(level=keys, observed=True).std().add_suffix("_spread")
+    return spread.reindex(n_seeds.index).assign(n_seeds=n_seeds)
 
 
 def failures(scores: pd.DataFrame, protocol: str = "ike") -> pd.DataFrame:
@@ -122,10 +139,3 @@ def failures(scores: pd.DataFrame, protocol: str = "ike") -> pd.DataFrame:
     unscored = failed["status"].eq("ok") & failed["error"].isna()
     error = reason.mask(unscored, f"ran, but has no score under protocol {protocol}")
     return failed[[*CELL, "method", "image", "seed"]].assign(error=error).reset_index(drop=True)
-
-
-def notes(scores: pd.DataFrame, protocol: str = "ike") -> pd.DataFrame:
-    """Count what methods noted about their runs: set, method, note and runs (how many carry it)."""
-    runs = protocol_runs(scores, protocol)
-    noted = runs[runs["note"].notna()]
-    return noted.groupby(["set", "method", "note"], observed=True).size().rename("runs").reset_index()

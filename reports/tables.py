@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from reports.footnotes import PARTIAL, PERFECT, by_method, footnotes, span
+from reports.footnotes import PARTIAL, PERFECT, by_method, footnotes, grouped, span
 from reports.naming import kind_name, kind_order, method_name, method_order
 from reports.protocols import PROTOCOLS
 from reports.summary import summarise
@@ -26,10 +26,19 @@ Stats = dict[tuple[str, int, str], dict[Hashable, Any]]  # (kind, scale, method)
 
 @dataclass(frozen=True)
 class Cell:
-    """One printed number (a dash where there is none) and its rank: 1 best, 2 second best, 0 neither."""
+    """One printed number (a dash where there is none) and its rank: 1 best, 2 second best, 0 neither.
+
+    `spread` is the standard deviation over seeds, empty where there are not several.
+    """
 
     text: str
     rank: int = 0
+    spread: str = ""
+
+    @property
+    def full(self) -> str:
+        """The number with its spread: `25.100 ± 0.02`."""
+        return f"{self.text} ± {self.spread}" if self.spread else self.text
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Table:
-    """One table of one set; texts are plain, renderers escape them."""
+    """One table of one set; texts are plain, renderers escape them.
+
+    `counts` says whether the counts of the rows are worth columns; where all are the same, the caption says them.
+    """
 
     key: str  # table2, table3 or other
     set_name: str
@@ -64,6 +76,7 @@ class Table:
     upscale: str  # the paper's words before a scale
     blocks: tuple[Block, ...]
     footnotes: tuple[str, ...]
+    counts: bool = True
 
 
 @dataclass(frozen=True)
@@ -100,10 +113,11 @@ def published() -> pd.DataFrame:
 
 
 def build_tables(
-    scores: pd.DataFrame, protocol: str = "ike", kinds_per_block: int = 2, summary: pd.DataFrame | None = None
+    scores: pd.DataFrame, protocol: str = "ike", cells_per_block: int = 4, summary: pd.DataFrame | None = None
 ) -> list[Table]:
-    """Build the tables of every set, in the order of sets, then table2, table3, other; only those with some run.
+    """Build the tables of every set, in the order of sets, then table2, table3, other; only what ran.
 
+    A block has `cells_per_block` kinds and scales side by side, or the scales of one kind.
     `summary` is that of the scores under the protocol, where it has been made already.
 
     Raises ValueError for an unknown protocol, no rows, or a missing column.
@@ -112,7 +126,7 @@ def build_tables(
     scores_of = dict(iter(scores.groupby("set", observed=True)))
     tables = []
     for set_name, rows in summary.groupby("set", observed=True):
-        tables += [_table(scope, rows, scores_of[set_name], protocol, kinds_per_block) for scope in _scopes(rows)]
+        tables += [_table(scope, rows, scores_of[set_name], protocol, cells_per_block) for scope in _scopes(rows)]
     return tables
 
 
@@ -128,13 +142,9 @@ def _scopes(rows: pd.DataFrame) -> list[Scope]:
     return scopes
 
 
-def _table(scope: Scope, rows: pd.DataFrame, scores: pd.DataFrame, protocol: str, kinds_per_block: int) -> Table:
+def _table(scope: Scope, rows: pd.DataFrame, scores: pd.DataFrame, protocol: str, cells_per_block: int) -> Table:
     rows = rows[rows["kind"].isin(scope.kinds) & rows["scale"].isin(scope.scales)]
     shown = scores[scores["kind"].isin(scope.kinds) & scores["scale"].isin(scope.scales)]
-    blocks = []
-    for start in range(0, len(scope.kinds), kinds_per_block):
-        kinds = scope.kinds[start : start + kinds_per_block]
-        blocks.append(_block(scope, kinds, rows, protocol))
     set_name = str(rows["set"].iloc[0])
     return Table(
         key=scope.key,
@@ -142,28 +152,42 @@ def _table(scope: Scope, rows: pd.DataFrame, scores: pd.DataFrame, protocol: str
         title=scope.title,
         caption=_caption(scope, set_name, rows, set(shown["image"].astype(str)), protocol),
         upscale=scope.upscale,
-        blocks=tuple(blocks),
+        blocks=tuple(_block(scope, *columns, rows, protocol) for columns in _columns(scope, rows, cells_per_block)),
         footnotes=footnotes(rows, shown),
+        counts=_counts_differ(rows),
     )
 
 
-def _block(scope: Scope, kinds: tuple[str, ...], rows: pd.DataFrame, protocol: str) -> Block:
-    columns = [(kind, scale) for kind in kinds for scale in scope.scales]
+def _columns(scope: Scope, rows: pd.DataFrame, cells_per_block: int) -> list[tuple[tuple[str, ...], tuple[int, ...]]]:
+    """Lay the kinds and scales that ran out in blocks: neighbouring kinds share one if they ran at the same scales."""
+    ran = set(zip(rows["kind"], rows["scale"], strict=True))
+    blocks: list[tuple[tuple[str, ...], tuple[int, ...]]] = []
+    for kind in scope.kinds:
+        scales = tuple(scale for scale in scope.scales if (kind, scale) in ran)
+        if blocks and blocks[-1][1] == scales and (len(blocks[-1][0]) + 1) * len(scales) <= cells_per_block:
+            blocks[-1] = ((*blocks[-1][0], kind), scales)
+        elif scales:
+            blocks.append(((kind,), scales))
+    return blocks
+
+
+def _block(scope: Scope, kinds: tuple[str, ...], scales: tuple[int, ...], rows: pd.DataFrame, protocol: str) -> Block:
+    columns = [(kind, scale) for kind in kinds for scale in scales]
     measured = _numbers(rows, "kind")
     paper = published()
-    paper = paper[(paper["table"] == scope.number) & (protocol == PAPER_PROTOCOL)]
-    of_paper = _numbers(paper, "degradation")
+    of_paper = _numbers(paper[(paper["table"] == scope.number) & (protocol == PAPER_PROTOCOL)], "degradation")
     marks = {method: _marks(of_method) for method, of_method in rows.groupby("method", observed=True)}
     ranks = {(*column, metric): _ranks(measured, column, metric) for column in columns for metric in ("psnr", "ssim")}
     block_rows = []
-    for method in sorted({*rows["method"], *paper["method"]}, key=method_order):
+    for method in sorted({key[2] for key in measured if key[:2] in columns}, key=method_order):
         name = method_name(method) + marks.get(method, "")
         block_rows.append(_measured_row(name, method, columns, measured, ranks))
-        if not paper.empty:
-            cells = [Cell(text) for column in columns for text in _texts(of_paper.get((*column, method)))]
+        printed = [of_paper.get((*column, method)) for column in columns]
+        if any(printed):
+            cells = [Cell(text) for numbers in printed for text in _texts(numbers)]
             block_rows.append(Row("published", True, False, tuple(cells), DASH, DASH))
     names = tuple(kind_name(kind) for kind in kinds) if scope.key != "table2" else ()
-    return Block(names, scope.scales, tuple(block_rows))
+    return Block(names, scales, tuple(block_rows))
 
 
 def _numbers(rows: pd.DataFrame, kind_column: str) -> Stats:
@@ -178,8 +202,10 @@ def _measured_row(
     cells = []
     for column, numbers in zip(columns, found, strict=True):
         ranked = bool(numbers and numbers["compared"])
+        spread = _spread(numbers)
         for text, metric in zip(_texts(numbers), ("psnr", "ssim"), strict=True):
-            cells.append(Cell(text, ranks[(*column, metric)].get(text, 0) if ranked else 0))
+            rank = ranks[(*column, metric)].get(text, 0) if ranked else 0
+            cells.append(Cell(text, rank, spread if metric == "psnr" else ""))
     bound = any(numbers["upper_bound"] for key, numbers in measured.items() if key[2] == method)  # in any block
     return Row(name, False, bound, tuple(cells), _counts(found, _in_mean), _counts(found, lambda n: str(n["n_failed"])))
 
@@ -201,6 +227,11 @@ def _texts(numbers: dict[Hashable, Any] | None) -> tuple[str, str]:
     return (_number(numbers["psnr"], 3), _number(numbers["ssim"], 4)) if numbers else (DASH, DASH)
 
 
+def _spread(numbers: dict[Hashable, Any] | None) -> str:
+    """Print the spread of PSNR over seeds with two decimals; nothing where there is none."""
+    return f"{numbers['psnr_spread']:.2f}" if numbers and not math.isnan(numbers["psnr_spread"]) else ""
+
+
 def _ranks(measured: Stats, column: tuple[str, int], metric: str) -> dict[str, int]:
     """Map a printed number to 1 (best) or 2 (second best); numbers that print alike share a rank.
 
@@ -219,28 +250,73 @@ def _counts(found: list[dict[Hashable, Any] | None], count: Callable[[dict[Hasha
     return next(iter(distinct), DASH) if len(distinct) < 2 else ", ".join(counts)
 
 
+def _counts_differ(rows: pd.DataFrame) -> bool:
+    """Say whether the means of a table are over different numbers of images, or some run failed."""
+    n = rows[["n_mean", "n_scored"]].to_numpy()
+    return bool((n != n[0, 0]).any() or rows["n_failed"].any())
+
+
 def _marks(of_method: pd.DataFrame) -> str:
     return PARTIAL * bool(of_method["partial"].any()) + PERFECT * bool(of_method["n_perfect"].any())
 
 
 def _caption(scope: Scope, set_name: str, rows: pd.DataFrame, images: set[str], protocol: str) -> str:
-    trained = [(name, of_method) for name, of_method in by_method(rows) if of_method["iterations"].notna().any()]
-    iterations = [f"{name} {span(cells['iterations'].min(), cells['iterations_max'].max())}" for name, cells in trained]
     sentences = [
         f"Set {set_name}, {len(images)} image{'s' * (len(images) != 1)}.",
         f"Scored on {PROTOCOLS[protocol].words} (protocol {protocol}).",
-        f"Iterations: {', '.join(iterations)}." if iterations else "No method here is trained on these images.",
-        "n and failed: images in the mean, and images with a failed run.",
+        _about_training(rows),
+        _about_counts(rows),
+        _about_seeds(rows),
     ]
     if scope.number is not None and protocol == PAPER_PROTOCOL:
-        complete = images == DIV2K_VALIDATION and (rows["n_mean"] == len(DIV2K_VALIDATION)).all()
-        sentences.append(_about_published(scope.number, complete=bool(complete)))
+        sentences.append(_about_published(scope.number, complete=_complete(images, rows)))
     elif scope.number is not None:
         sentences.append(
             f"The numbers of Table {scope.number} of the IKE paper are left out: it names no protocol, and its "
             f"release scores under another ({PAPER_PROTOCOL}: {PROTOCOLS[PAPER_PROTOCOL].words})."
         )
-    return " ".join(sentences)
+    return " ".join(filter(None, sentences))
+
+
+def _about_training(rows: pd.DataFrame) -> str:
+    """Say for how many iterations methods were trained that are not in the footnote about fewer than the paper's."""
+    trained = [(name, of_method) for name, of_method in by_method(rows) if of_method["iterations"].notna().any()]
+    if not trained:
+        return "No method here is trained on these images."
+    facts = [
+        (name, span(cells["iterations"].min(), cells["iterations_max"].max()))
+        for name, cells in trained
+        if not cells["partial"].any()
+    ]
+    words = "; ".join(f"{iterations} ({names})" for iterations, names in grouped(facts).items())
+    return f"Iterations: {words}." if facts else ""
+
+
+def _about_counts(rows: pd.DataFrame) -> str:
+    if _counts_differ(rows):
+        return "n and failed: images in the mean, and images with a failed run."
+    n = int(rows["n_mean"].iloc[0])
+    return f"Every mean is over {n} image{'s' * (n != 1)}; no run failed."
+
+
+def _about_seeds(rows: pd.DataFrame) -> str:
+    several = rows[rows["psnr_spread"].notna()]
+    if several.empty:
+        return ""
+    seeds = span(several["n_seeds"].min(), several["n_seeds"].max())
+    return f"±: standard deviation over {seeds} seeds of the mean PSNR."
+
+
+def _complete(images: set[str], rows: pd.DataFrame) -> bool:
+    """Say whether the means are over the images of the paper, all of them."""
+    return images == DIV2K_VALIDATION and bool((rows["n_mean"] == len(DIV2K_VALIDATION)).all())
+
+
+def about_images(images: set[str], rows: pd.DataFrame) -> str:
+    """Say whether published means can be held against those of `rows`, a summary of one set with these images."""
+    if _complete(images, rows):
+        return "Published and ours: means over the 100 DIV2K validation images."
+    return "Published: means over the 100 DIV2K validation images; ours: over other images, so expect a difference."
 
 
 def _about_published(number: int, *, complete: bool) -> str:

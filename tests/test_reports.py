@@ -19,36 +19,55 @@ def test_rows_come_in_the_papers_order_with_its_names():
     scores = frame(*[run(method, kind="track2") for method in ("zzz", "ike-relu", "ike", "bicubic")])
     names = [row.name for row in table(scores, "table2").blocks[0].rows if not row.published]
     assert names == [
-        *("Bicubic", "EDSR", "RCAN", "ESRGAN", "KernelGAN+ZSSR", "DualSR", "IKE"),
+        *("Bicubic", "IKE"),
         *("ike-relu", "zzz"),
     ]
 
 
 def test_table2_cells():
     content = table(frame(run(psnr=25.1, kind="track2", ssim=0.7)), "table2")
-    assert texts(measured(content, "IKE")) == ["25.100", "0.7000", "–", "–"]
-    assert below(content, "IKE") == ["25.478", "0.7298", "21.776", "0.5518"]
-    assert below(content, "ESRGAN") == ["–", "–", "21.569", "0.5469"]
-    assert texts(measured(content, "ESRGAN")) == ["–"] * 4
+    assert texts(measured(content, "IKE")) == ["25.100", "0.7000"]
+    assert below(content, "IKE") == ["25.478", "0.7298"]
+    both = table(frame(run("esrgan", kind="track2"), run(kind="track2", scale=4)), "table2")
+    assert texts(measured(both, "ESRGAN")) == ["25.000", "0.5000", "–", "–"]
+    assert below(both, "ESRGAN") == ["–", "–", "21.569", "0.5469"]
 
 
 def test_table3_is_two_blocks_of_two_kinds():
-    content = table(frame(run(psnr=25.1), run("bicubic", kind="random", scale=4)))
+    rows = [run("ike", kind=kind, scale=scale) for kind in NONLINEAR for scale in (2, 4)]
+    content = table(frame(*rows, run("kernelgan-zssr", kind="random", scale=4)))
     assert [block.kinds for block in content.blocks] == [("Bilateral", "Median"), ("Anisotropic Diffusion", "Random")]
-    assert texts(measured(content, "IKE")) == ["–"] * 4 + ["25.100", "0.5000"] + ["–"] * 2
     assert below(content, "IKE") == "28.311 0.7906 24.888 0.6806 28.581 0.8132 25.343 0.7096".split()
     assert below(content, "KernelGAN+ZSSR", 1) == "21.120 0.6912 17.212 0.4981 25.210 0.7236 24.326 0.6718".split()
-    assert below(content, "Bicubic") == ["–"] * 8
-    assert "RCAN" not in [row.name for row in content.blocks[0].rows]
+    assert texts(measured(content, "KernelGAN+ZSSR", 1)) == ["–"] * 6 + ["25.000", "0.5000"]
+    assert "KernelGAN+ZSSR" not in [row.name for row in content.blocks[0].rows]
+
+
+NONLINEAR = ("bilateral", "median", "anisotropic", "random")
+
+
+def test_only_cells_that_ran_are_columns_and_only_published_cells_have_the_papers_row():
+    content = table(frame(run(kind="median"), run(kind="random"), run("bicubic", kind="random")))
+    [block] = content.blocks
+    assert (block.kinds, block.scales) == (("Median", "Random"), (2,))
+    assert [row.name for row in block.rows] == ["Bicubic", "IKE", "published"]
+    assert texts(measured(content, "Bicubic")) == ["–", "–", "25.000", "0.5000"]
+    assert [(b.kinds, b.scales) for b in table(frame(run(), run(kind="random", scale=4))).blocks] == [
+        (("Median",), (2,)),
+        (("Random",), (4,)),
+    ]
 
 
 def test_kinds_and_scales_outside_the_paper_go_to_the_other_table():
     scores = frame(run(kind="gaussian"), run(scale=3), run(kind="bicubic", scale=4))
     (content,) = build_tables(scores)
     assert content.key == "other"
-    assert [block.kinds for block in content.blocks] == [("Median", "Bicubic"), ("Gaussian",)]
-    assert content.blocks[0].scales == (2, 3, 4)
-    assert texts(measured(content, "IKE")) == "– – 25.000 0.5000 – – – – – – 25.000 0.5000".split()
+    assert [(block.kinds, block.scales) for block in content.blocks] == [
+        (("Median",), (3,)),
+        (("Bicubic",), (4,)),
+        (("Gaussian",), (2,)),
+    ]
+    assert texts(measured(content, "IKE")) == ["25.000", "0.5000"]
     assert not any(row.published for block in content.blocks for row in block.rows)
 
 
@@ -56,21 +75,21 @@ def test_each_set_has_its_own_tables():
     scores = frame(run(set="b", psnr=20), run(set="a", psnr=30), run(set="a", kind="track2"))
     tables = build_tables(scores)
     assert [(t.set_name, t.key) for t in tables] == [("a", "table2"), ("a", "table3"), ("b", "table3")]
-    assert texts(measured(tables[1], "IKE"))[4] == "30.000"
-    assert texts(measured(tables[2], "IKE"))[4] == "20.000"
+    assert texts(measured(tables[1], "IKE"))[0] == "30.000"
+    assert texts(measured(tables[2], "IKE"))[0] == "20.000"
 
 
 def test_best_and_second_among_measured_only():
     scores = frame(run("bicubic", 20), run("edsr", 21), run("ike", 22))  # the paper's own numbers are far higher
     content = table(scores)
-    assert [measured(content, name).cells[4].rank for name in ("Bicubic", "EDSR", "IKE")] == [0, 2, 1]
+    assert [measured(content, name).cells[0].rank for name in ("Bicubic", "EDSR", "IKE")] == [0, 2, 1]
     assert all(cell.rank == 0 for row in content.blocks[0].rows if row.published for cell in row.cells)
 
 
 def test_numbers_that_print_alike_share_a_rank():
     psnr = {"bicubic": 19.0, "edsr": 20.0, "rcan": 21.00001, "dualsr": 21.00002, "ike": 20.0}
     content = table(frame(*[run(method, value) for method, value in psnr.items()]))
-    ranks = {name: measured(content, name).cells[4].rank for name in ("Bicubic", "EDSR", "RCAN", "DualSR", "IKE")}
+    ranks = {name: measured(content, name).cells[0].rank for name in ("Bicubic", "EDSR", "RCAN", "DualSR", "IKE")}
     assert ranks == {"Bicubic": 0, "EDSR": 2, "RCAN": 1, "DualSR": 1, "IKE": 2}
 
 
@@ -81,19 +100,36 @@ def test_a_lone_method_is_not_best():
 def test_partial_training_is_marked_in_every_table():
     scores = frame(run(iterations=50), run("dualsr"), run("edsr"), run(kind="track2", iterations=50))
     for content in build_tables(scores):
-        assert content.footnotes[0] == "† IKE: trained for 50 of 3000 iterations"
+        assert content.footnotes[0] == "† trained for 50 of 3000 iterations: IKE"
         assert measured(content, "IKE†")
-        assert measured(content, "DualSR")
-        assert "IKE 50" in content.caption
     assert table(frame(run(iterations=50), run(scale=4, iterations=90))).footnotes == (
-        "† IKE: trained for 50 to 90 of 3000 iterations",
+        "† trained for 50 to 90 of 3000 iterations: IKE",
     )
+
+
+def test_a_fact_is_one_footnote():
+    scores = frame(run(iterations=50), run("dualsr", iterations=50), run("edsr"), run("rcan"), run("ike-relu"))
+    scores["settings"] = ["", "", "x=1", "x=1", ""]
+    content = table(scores)
+    assert content.footnotes == (
+        "† trained for 50 of 3000 iterations: DualSR, IKE",
+        "EDSR, RCAN: run with x=1 (1 run)",
+    )
+    assert "Iterations: 3000 (ike-relu)." in content.caption
+
+
+def test_counts_have_columns_only_where_they_differ():
+    content = table(frame(run(), run("bicubic")))
+    assert not content.counts and "Every mean is over 1 image; no run failed." in content.caption
+    assert "failed |" not in markdown.table(content) and "failed &" not in latex.table(content)
+    content = table(frame(run(), failed(image="b"), run("bicubic")))
+    assert content.counts and "failed |" in markdown.table(content)
 
 
 def test_counts_follow_the_columns_where_they_differ():
     scores = frame(run(), run(image="b"), run(scale=4), failed(scale=4, image="b"))
     row = measured(table(scores), "IKE")
-    assert (row.n_scored, row.n_failed) == ("–, –, 2, 1", "–, –, 0, 1")
+    assert (row.n_scored, row.n_failed) == ("2, 1", "0, 1")
     assert measured(table(frame(run(), run(scale=4))), "IKE").n_scored == "1"
 
 
@@ -106,7 +142,7 @@ def test_footnotes_and_captions_are_of_the_tables_own_runs():
 
 def test_caption_names_set_images_protocol_and_iterations():
     caption = table(frame(run(), run(image="b")), protocol="dualsr").caption
-    for part in ("Set set5, 2 images", "luma", "s pixels shaved", "protocol dualsr", "IKE 3000"):
+    for part in ("Set set5, 2 images", "luma", "s pixels shaved", "protocol dualsr", "Iterations: 3000 (IKE)"):
         assert part in caption
     assert "No method here is trained" in table(frame(run("edsr"))).caption
 
@@ -164,13 +200,14 @@ def test_means_of_alignment_survive_a_perfect_image(tmp_path):
 
 
 def test_markdown_marks_and_aligns():
-    scores = frame(run("bicubic", 20), run("edsr", 21), run("ike", 22, iterations=50))
+    rows = [run("ike", kind=kind, scale=scale) for kind in ("random", "bilateral", "anisotropic") for scale in (2, 4)]
+    scores = frame(*rows, run("bicubic", 20), run("edsr", 21), run("ike", 22, iterations=50))
     text = reports.markdown_tables(scores)
     assert re.search(r"\| IKE† .*\*\*22\.000\*\*", text)
     assert re.search(r"\| EDSR .*<u>21\.000</u>", text)
     assert re.search(r"\| \*published\* .* 28\.581 ", text)
-    assert "† IKE: trained for 50 of 3000 iterations" in text
-    assert "Bilateral ×2 PSNR" in text
+    assert "† trained for 50 of 3000 iterations: IKE" in text
+    assert "Median ×2 PSNR" in text
     grids = [part.splitlines() for part in text.split("\n\n") if part.startswith("|")]
     assert len(grids) == 4  # one kind to a block, for narrow terminals
     for lines in grids:
@@ -225,7 +262,8 @@ def test_report_files(tmp_path):
     names = {path.name for path in paths}
     assert names == {path.name for path in (tmp_path / "report").iterdir()}  # nothing temporary is left
     keys = ("table2", "table3", "other")
-    assert names == {"report.md", "report.html", "summary.csv"} | {
+    pictures = {"sample-forest.svg", "my_set-forest.svg"}
+    assert names == {"report.md", "report.html", "summary.csv", "paired.csv"} | pictures | {
         f"{s}-{k}.tex" for s in ("sample", "my_set") for k in keys
     }
     pd.testing.assert_frame_equal(
@@ -238,27 +276,28 @@ def test_report_files(tmp_path):
 def test_markdown_report_order_and_failures(tmp_path):
     (path,) = reports.write_report(full_scores(), tmp_path, formats=("md",))
     text = path.read_text(encoding="utf-8")
-    places = [text.index(part) for part in ("## Tables", "## Paired differences", "## Failures", "## Notes")]
+    places = [text.index(part) for part in ("## Verdict", "## Tables", "## Paired differences", "## Failures")]
     assert places == sorted(places)
     assert "1 of 420 runs failed." in text
     assert r"out of \| memory \<2 GiB\>" in text
-    assert r"my\_own\&50% − IKE" in text
+    assert r"| my\_own\&50% " in text.split("## Paired differences")[1]
     assert "| Bilateral ×2 PSNR |" in text and "Median ×2 PSNR" in text.split("Bilateral ×2 PSNR")[1].splitlines()[0]
 
 
 def test_html_is_self_contained_and_escaped(tmp_path):
-    (path,) = reports.write_report(full_scores(), tmp_path, formats=["html"])
+    path, *_ = reports.write_report(full_scores(), tmp_path, formats=["html"])
     text = path.read_text(encoding="utf-8")
-    assert not re.search(r"https?://|<script|<link|@import|url\(|src=", text)
+    assert not re.search(r"https?://|<script|<link|@import|url\(|src=\"(?!data:)", text)
     assert "my_own&amp;50%" in text and "&lt;2 GiB&gt;" in text
-    assert text.count("<table") == text.count("</table>") == 2 * (1 + 2 + 1) + 2 + 1
+    assert text.count("<table") == text.count("</table>") == 2 * (1 + 2 + 1) + 2 * 2 + 2 + 1
+    assert text.count('<img src="data:image/svg+xml;base64,') == 2
     assert 'class="best">' in text and 'class="second">' in text
     assert "28.581" in text
 
 
 def test_partial_training_is_marked_in_the_paired_differences(tmp_path):
     (path,) = reports.write_report(frame(run(iterations=50), run("edsr")), tmp_path, formats=["md"])
-    assert "IKE† − EDSR" in path.read_text(encoding="utf-8")
+    assert "| Median ×2 | IKE†   |" in path.read_text(encoding="utf-8")
 
 
 def test_notes_are_footnotes_of_a_method_at_a_scale():
@@ -281,12 +320,6 @@ def test_kernels_are_listed_where_they_can_be_compared(tmp_path):
     assert re.search(r"\| set5 +\| Median ×2 +\| DualSR +\| +2 \| +45.00 \|", path.read_text(encoding="utf-8"))
     (path,) = reports.write_report(frame(run()), tmp_path, formats=["md"])
     assert "Kernel PSNR" not in path.read_text(encoding="utf-8")
-
-
-def test_notes_are_listed(tmp_path):
-    scores = frame(run(note="48 px crops"), run(image="b", note="48 px crops"))
-    (path,) = reports.write_report(scores, tmp_path, formats=["md"])
-    assert re.search(r"\| set5 +\| IKE +\| +2 \| 48 px crops", path.read_text(encoding="utf-8"))
 
 
 def test_report_is_the_same_for_any_order_of_rows(tmp_path):

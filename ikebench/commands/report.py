@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ikebench.commands.about import about
 from ikebench.commands.options import OK, say, workspace_option
 from ikebench.data.table import require_data
 from ikebench.errors import UserError
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--format", "formats", default="md,tex", show_default=True, help="md, tex, html and csv, between commas.")
 @click.option("--protocol", default="ike", show_default=True, help="ike, dualsr or ntire17 (`list metrics`).")
+@click.option("--against", default=None, metavar="METHOD", help="Whom to compare all others with.  [default: bicubic]")
 @workspace_option
-def command(workspace: Workspace, formats: str, protocol: str) -> int:
+def command(workspace: Workspace, formats: str, protocol: str, against: str | None) -> int:
     """Write the tables from scores.parquet."""
-    return report(workspace, [name.strip() for name in formats.split(",")], protocol)
+    return report(workspace, [name.strip() for name in formats.split(",")], protocol, against)
 
 
-def report(workspace: Workspace, formats: Sequence[str], protocol: str) -> int:
+def report(workspace: Workspace, formats: Sequence[str], protocol: str, against: str | None = None) -> int:
     """Scores -> tables."""
     if not workspace.scores_table.exists():
         raise UserError(f"no scores in {workspace.root}: `ikebench run` or `ikebench score` makes them")
@@ -36,7 +38,7 @@ def report(workspace: Workspace, formats: Sequence[str], protocol: str) -> int:
         say(f"{stale} scores are on images that have been made anew since: left out; run again")
     if current.empty:
         raise UserError(f"no current scores in {workspace.root}: `ikebench run` makes them")
-    _write(workspace, current, formats, protocol)
+    _write(workspace, current, formats, protocol, against)
     return OK
 
 
@@ -53,11 +55,20 @@ def _without_stale(workspace: Workspace, scores: "pd.DataFrame") -> "pd.DataFram
     return scores[[current.get(case) == pair for case, pair in zip(cases, images, strict=True)]]
 
 
-def _write(workspace: Workspace, scores: "pd.DataFrame", formats: Sequence[str], protocol: str) -> None:
+def _write(
+    workspace: Workspace, scores: "pd.DataFrame", formats: Sequence[str], protocol: str, against: str | None = None
+) -> None:
     import reports
 
     try:
-        paths = reports.write_report(scores, workspace.report_folder, formats=formats, protocol=protocol)
+        paths = reports.write_report(
+            scores,
+            workspace.report_folder,
+            formats=formats,
+            protocol=protocol,
+            about=about(workspace),
+            against=against,
+        )
     except ValueError as error:
         raise UserError(str(error)) from error
     say(f"tables: {', '.join(str(path) for path in paths)}")
