@@ -35,8 +35,8 @@ def psnr_curves(traces: pd.DataFrame) -> pd.DataFrame:
         traces: set, kind, scale, method, image, seed, stage, iteration, name, value; the PSNR's name is `PSNR`.
 
     Returns:
-        Those keys, psnr (mean, dB), spread (standard deviation over images; 0 for one) and n_images. Of each method, the
-        iterations that all its images have: means along a curve are over the same images.
+        Those keys, psnr (mean, dB), spread (standard deviation over images; 0 for one) and n_images. Of each method,
+        the iterations that all its images have: means along a curve are over the same images.
     """
     keys = [*CELL, "method", "stage"]
     finite = traces[(traces["name"] == PSNR) & np.isfinite(traces["value"].astype(float))]
@@ -54,7 +54,8 @@ def endings(traces: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Those keys; iteration (the last), psnr there (mean, dB), best_iteration and best_psnr of the mean curve, change
-        (dB, over the last fifth of the iterations) and ending: `still gains`, `loses` (it was better before) or `level`.
+        (dB, over the last fifth of the iterations) and ending: `still gains`, `loses` (it was better before) or
+        `level`.
     """
     rows = []
     for keys, curve in psnr_curves(traces).groupby([*CELL, "method", "stage"], observed=True):

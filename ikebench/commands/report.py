@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ikebench.commands.curves import write_curves
 from ikebench.commands.options import OK, say, workspace_option
 from ikebench.data.table import require_data
 from ikebench.errors import UserError
@@ -60,4 +61,5 @@ def _write(workspace: Workspace, scores: "pd.DataFrame", formats: Sequence[str],
         paths = reports.write_report(scores, workspace.report_folder, formats=formats, protocol=protocol)
     except ValueError as error:
         raise UserError(str(error)) from error
+    write_curves(workspace, scores)
     say(f"tables: {', '.join(str(path) for path in paths)}")
