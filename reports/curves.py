@@ -35,18 +35,26 @@ def psnr_curves(traces: pd.DataFrame) -> pd.DataFrame:
         traces: set, kind, scale, method, image, seed, stage, iteration, name, value; the PSNR's name is `PSNR`.
 
     Returns:
-        Those keys, psnr (mean, dB), spread (standard deviation over images; 0 for one) and n_images. Of each method,
-        the iterations that all its images have: means along a curve are over the same images.
+        Those keys, psnr (mean, dB), spread and n_images. Of each method, the iterations that most of its images have:
+        means along a curve are over equally many. The spread (dB) is the standard deviation over images of their
+        courses, each held against its own mean: that one image is harder than another is no spread.
     """
     keys = [*CELL, "method", "stage"]
     finite = traces[(traces["name"] == PSNR) & np.isfinite(traces["value"].astype(float))]
     images = finite.groupby([*keys, "iteration", "image"], observed=True)["value"].mean().reset_index()
-    curves = images.groupby([*keys, "iteration"], observed=True)["value"].agg(
-        psnr="mean", spread=lambda values: values.std(ddof=0), n_images="size"
-    )
-    curves = curves.reset_index()
-    most = curves.groupby(keys, observed=True)["n_images"].transform("max")
-    return curves[curves["n_images"] == most].reset_index(drop=True)
+    count = images.groupby([*keys, "iteration"], observed=True)["image"].transform("size")
+    images = images.assign(count=count)
+    images = images[images["count"] == images.groupby(keys, observed=True)["count"].transform("max")]
+    level = images.groupby([*keys, "image"], observed=True)["value"].transform("mean")
+    images = images.assign(course=images["value"] - level)
+    of_iteration = images.groupby([*keys, "iteration"], observed=True)
+    return of_iteration.agg(
+        psnr=("value", "mean"), spread=("course", _spread), n_images=("image", "size")
+    ).reset_index()
+
+
+def _spread(values: pd.Series[float]) -> float:
+    return float(values.std(ddof=0))
 
 
 def endings(traces: pd.DataFrame) -> pd.DataFrame:
@@ -60,7 +68,7 @@ def endings(traces: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for keys, curve in psnr_curves(traces).groupby([*CELL, "method", "stage"], observed=True):
         curve = curve.sort_values("iteration")
-        last, best = curve.iloc[-1], curve.loc[curve["psnr"].idxmax()]
+        last, best = curve.iloc[-1], curve.iloc[int(curve["psnr"].to_numpy().argmax())]
         earlier = curve[curve["iteration"] <= (1 - LAST_SHARE) * last["iteration"]]
         change = last["psnr"] - earlier["psnr"].iloc[-1] if len(earlier) else math.nan
         if best["psnr"] - last["psnr"] > NOTHING:
@@ -92,7 +100,7 @@ def ending_lines(traces: pd.DataFrame) -> list[str]:
 
 
 def curve_figure(traces: pd.DataFrame, width: float = WIDTHS["text"]) -> Figure | None:
-    """Draw a panel for each set, kind and scale: a line for each method, a band of one standard deviation over images.
+    """Draw a panel for each set, kind and scale: a line for each method, a band of `psnr_curves`' spread over images.
 
     A dot marks the best of each curve. Stages in a row follow one another. None where no PSNR was recorded.
     """
@@ -103,7 +111,7 @@ def curve_figure(traces: pd.DataFrame, width: float = WIDTHS["text"]) -> Figure 
     if curves.empty:
         return None
     cells = sorted(curves.groupby(CELL, observed=True), key=lambda cell: _cell_order(cell[0]))
-    columns = min(MOST_COLUMNS, len(cells))
+    columns = 2 if len(cells) == 4 else min(MOST_COLUMNS, len(cells))
     lines = -(-len(cells) // columns)
     methods = sorted(set(curves["method"]), key=method_order)
     with rc_context(STYLE | {"font.size": POINTS}):

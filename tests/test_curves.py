@@ -29,7 +29,12 @@ def test_means_are_over_seeds_then_images_and_over_the_same_images():
     )
     curve = psnr_curves(found[~((found["image"] == "b") & (found["iteration"] > 500))])
     assert list(curve["iteration"]) == [100, 200, 300, 400, 500] and set(curve["n_images"]) == {2}
-    assert curve["psnr"].iloc[-1] == pytest.approx(20.6) and curve["spread"].iloc[-1] == pytest.approx(0.5)
+    assert curve["psnr"].iloc[-1] == pytest.approx(20.6) and curve["spread"].max() == pytest.approx(0)
+    apart = pd.concat(
+        [traces(lambda at: at / 1000, images="a", last=200), traces(lambda at: 30.0, images="b", last=200)]
+    )
+    apart["image"] = ["a", "a", "b", "b"]
+    assert list(psnr_curves(apart)["spread"]) == pytest.approx([0.025, 0.025])
     with_nan = found.assign(value=np.where(found["iteration"] == 100, np.nan, found["value"]))
     assert 100 not in set(psnr_curves(with_nan)["iteration"])
 
