@@ -149,7 +149,7 @@ def test_stale_and_changed_results_are_never_shown(ikebench, results):
         (["--crop", "cat:60,0,20"], "reaches out of the image: 64 px high, 72 px wide"),
         (["--crop", "cat:1,2"], "say IMAGE:y,x,size"),
         (["--crop", "cat:1,2,4"], "11 or more"),
-        (["--crop", "cut:1,2,20"], "did you mean 'cat'?"),
+        (["--crop", "catt:1,2,20"], "did you mean 'cat'?"),
         (["--images", "dog"], "unknown image among the results 'dog'"),
         (["--kind", "random"], "no results of kind random: there is median"),
         (["--seed", "3", "--methods", "zssr"], "unknown method"),

@@ -44,7 +44,15 @@ def test_every_dependency_is_imported_by_some_package():
                 imported.add(node.module.partition(".")[0])
     names = [re.match(r"[\w-]+", dependency).group() for dependency in PROJECT["dependencies"]]
     assert [name for name in names if MODULES.get(name, name) not in imported] == []
-    assert "matplotlib" not in imported  # of the extra `figures`
+
+
+def test_what_an_extra_brings_is_imported_in_functions_alone():
+    """Whoever draws nothing need not have matplotlib."""
+    for path in (path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
+        for node in ast.parse(path.read_text()).body:  # at the module's top
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            assert "matplotlib" not in {name.partition(".")[0] for name in names}, path
 
 
 def test_files_that_tests_read_are_in_the_manifest():
