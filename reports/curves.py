@@ -83,9 +83,10 @@ def endings(traces: pd.DataFrame) -> pd.DataFrame:
 
 def ending_lines(traces: pd.DataFrame) -> list[str]:
     """Say in a line for each set, kind, scale and method how its training ends."""
-    lines = []
-    for row in endings(traces).to_dict("records"):
-        stage = f" ({row['stage']})" if row["stage"] else ""
+    lines, found = [], endings(traces)
+    stages = found.groupby([*CELL, "method"], observed=True)["stage"].transform("size")
+    for row in found.assign(stages=stages).to_dict("records"):
+        stage = f" ({row['stage']})" if row["stages"] > 1 else ""
         where = f"{row['set']}, {cell_name(row['kind'], row['scale'])}: {method_name(row['method'])}{stage}"
         last = f"{row['psnr']:.2f} dB at iteration {row['iteration']}"
         if row["ending"] == "loses":

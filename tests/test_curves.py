@@ -54,6 +54,14 @@ def test_how_a_training_ends(curve, ending, words):
     assert line.startswith("set5, Median ×2: IKE") and words in line
 
 
+def test_stages_are_named_where_there_are_several():
+    parts = [traces(lambda at: 20.0, "dualsr", stage=f"DualSR x{scale}") for scale in (2, 4)]
+    assert [line.split(" has")[0] for line in ending_lines(pd.concat(parts))] == [
+        "set5, Median ×2: DualSR (DualSR x2)",
+        "set5, Median ×2: DualSR (DualSR x4)",
+    ]
+
+
 def test_a_panel_for_each_cell_and_a_line_for_each_method(tmp_path):
     parts = [
         traces(lambda at: 20 + at / 500, method, kind=kind)
@@ -80,7 +88,7 @@ def test_the_report_draws_what_was_traced(ikebench, medians, tmp_path):
     assert ikebench("run", "--methods", "zssr", "--iterations", "4", "--trace", "2").code == 0
     assert (tmp_path / "bench/report/curves.pdf").exists()
     ended = ikebench("report")
-    assert ended.code == 0 and "photos, Median ×2: ZSSR (ZSSR x2)" in ended.err and "curves.png" in ended.err
+    assert ended.code == 0 and "photos, Median ×2: ZSSR " in ended.err and "curves.png" in ended.err
     for trace in (tmp_path / "bench/sr").rglob("*_trace.parquet"):
         trace.unlink()
     assert ikebench("report").code == 0 and not (tmp_path / "bench/report/curves.png").exists()
