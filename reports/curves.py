@@ -103,7 +103,7 @@ def ending_lines(traces: pd.DataFrame) -> list[str]:
 def curve_figure(traces: pd.DataFrame, width: float = WIDTHS["text"]) -> Figure | None:
     """Draw a panel for each set, kind and scale: a line for each method, a band of `psnr_curves`' spread over images.
 
-    A dot marks the best of each curve. Stages in a row follow one another. None where no PSNR was recorded.
+    One panel alone has half the width. A dot marks the best of each curve. Stages in a row follow one another. None where no PSNR was recorded.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -116,7 +116,9 @@ def curve_figure(traces: pd.DataFrame, width: float = WIDTHS["text"]) -> Figure 
     lines = -(-len(cells) // columns)
     methods = sorted(set(curves["method"]), key=method_order)
     with rc_context(STYLE | {"font.size": POINTS}):
-        figure = Figure(figsize=(width, lines * PANEL_HEIGHT + 0.4), dpi=DPI, layout="constrained")
+        figure = Figure(
+            figsize=(width * columns / max(columns, 2), lines * PANEL_HEIGHT + 0.4), dpi=DPI, layout="constrained"
+        )
         panels = np.asarray(figure.subplots(lines, columns, squeeze=False)).ravel()
         for panel, (keys, curve) in zip(panels, cells, strict=False):
             _draw_panel(panel, keys, curve, methods)
