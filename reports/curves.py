@@ -103,7 +103,8 @@ def ending_lines(traces: pd.DataFrame) -> list[str]:
 def curve_figure(traces: pd.DataFrame, width: float = WIDTHS["text"]) -> Figure | None:
     """Draw a panel for each set, kind and scale: a line for each method, a band of `psnr_curves`' spread over images.
 
-    One panel alone has half the width. A dot marks the best of each curve. Stages in a row follow one another. None where no PSNR was recorded.
+    A dot marks the best of each curve; stages in a row follow one another. One panel alone has half the width. None
+    where no PSNR was recorded.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
