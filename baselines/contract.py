@@ -38,6 +38,22 @@ class Checkpoint(Protocol):
         ...
 
 
+class Trace(Protocol):
+    """Where a training's losses and images are looked at along the way. A look changes nothing in the training."""
+
+    def wants(self, iteration: int) -> bool:
+        """Say whether to record what `iteration` iterations have brought."""
+        ...
+
+    def record(self, iteration: int, losses: Mapping[str, float], restore: "Callable[[], Tensor] | None") -> None:
+        """Keep the losses; `restore` gives the SR image of the networks as they are, where the training makes one."""
+        ...
+
+    def of_stage(self, name: str) -> "Trace":
+        """Give the trace of one of several trainings in a row."""
+        ...
+
+
 class Weights(dict[str, "Tensor"]):
     """A state dict that keeps the last thing made of it: to build a network takes a GPU longer than an image.
 
@@ -88,6 +104,7 @@ class Task:
         checkpoint: where to keep the state of a long training, if anywhere.
         say: called with a line on what went otherwise than wished, for the result's row.
         capture: whether the training step may be captured in a CUDA graph; shared with the process's other tasks.
+        trace: where to record how the training goes, if anywhere.
     """
 
     lr: "Tensor"
@@ -98,6 +115,7 @@ class Task:
     checkpoint: Checkpoint | None = None
     say: Callable[[str], None] = lambda line: None
     capture: Capture = field(default_factory=Capture)
+    trace: Trace | None = None
 
 
 @dataclass(frozen=True)

@@ -57,8 +57,9 @@ class DualSR(ZeroShot):
         rounds = scale // SCALE
         stages = Stages(task, rounds)
         sr, kernel = task.lr, None
-        for _ in range(rounds):
-            trained = yield from stages.run(partial(self._double, sr, precision))
+        for round_ in range(rounds):
+            work = partial(self._double, sr, precision)
+            trained = yield from stages.run(work, f"DualSR x{SCALE ** (round_ + 1)}")
             sr = trained["sr"].clamp(0, 1)
         if rounds == 1:  # the kernels of two rounds belong to two images
             kernel = trained["kernel"].cpu().double().numpy()

@@ -28,6 +28,8 @@ class DualSRTraining:
     `precision` is G_UP's, where nearly all of the time goes; the others stay in float32.
     """
 
+    loss_names = ("generators", "discriminator")
+
     def __init__(self, dualsr: DualSR, task: Task, precision: Precision = "fp32") -> None:
         """Build the networks and draw every crop position.
 

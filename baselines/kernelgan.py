@@ -49,7 +49,7 @@ class KernelGANZSSR(ZSSR):
     def restore(self, task: Task, scale: int, precision: Precision) -> Course[Restored]:
         """Estimate the kernel, then train ZSSR with it."""
         stages = Stages(task, 2 if scale == SCALE else 3)
-        estimated = yield from stages.run(self._estimate)
+        estimated = yield from stages.run(self._estimate, "KernelGAN")
         kernels = {SCALE: estimated.cpu().numpy()}  # a checkpoint may have brought it to the device
         if scale == 4:
             kernels[4] = analytic_x4(kernels[SCALE])

@@ -21,6 +21,8 @@ class KernelGANTraining:
     Always in float32: its networks are too small for less to pay.
     """
 
+    loss_names = ("generator", "discriminator")
+
     def __init__(self, kernelgan: KernelGANZSSR, task: Task) -> None:
         """Build the networks and draw every crop position.
 

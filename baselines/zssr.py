@@ -89,7 +89,7 @@ class ZSSR(ZeroShot):
         """
         trained: dict[str, Any] = {}
         for scale, kernel in kernels.items():
-            trained = yield from stages.run(partial(self._train, trained, scale, kernel, precision))
+            trained = yield from stages.run(partial(self._train, trained, scale, kernel, precision), f"ZSSR x{scale}")
         return trained["sr"]
 
     def _train(

@@ -29,6 +29,8 @@ class ZSSRTraining:
     `review` at those that `next_review` names.
     """
 
+    loss_names = ("reconstruction",)
+
     def __init__(self, zssr: ZSSR, task: Task, scale: int, kernel: Kernel, precision: Precision = "fp32") -> None:
         """Build the network.
 

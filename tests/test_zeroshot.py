@@ -112,6 +112,7 @@ class Quadratic:
         self.iterations, self.poison = iterations, poison
         self.networks = torch.nn.Linear(1, 1, bias=False)
         self.networks.weight.data.fill_(0.0)
+        self.loss_names = ("loss",)
         self.optimisers = [adam(self.networks.parameters(), (0.5, 0.9))]
         for group in self.optimisers[0].param_groups:
             group["lr"].fill_(0.05)

@@ -19,25 +19,26 @@ class Stages:
         self.results: list[Any] = saved["results"]
         self._state: dict[str, Any] | None = saved["state"]
 
-    def run(self, work: Callable[[Task], Course[Any]]) -> Course[Any]:
-        """Give the result of the next stage: that of `work(task)`, with its part of progress and checkpoint.
+    def run(self, work: Callable[[Task], Course[Any]], name: str) -> Course[Any]:
+        """Give the result of the next stage: that of `work(task)`, with its part of progress, checkpoint and trace.
 
         The result must be made of tensors, numbers and containers of them.
         """
         index, self.ended = self.ended, self.ended + 1
         if index == len(self.results):
-            result = yield from work(self._part(index))
+            result = yield from work(self._part(index, name))
             self.results.append(result)
             self._state = None
         return self.results[index]
 
-    def _part(self, index: int) -> Task:
+    def _part(self, index: int, name: str) -> Task:
         def progress(done: int, total: int) -> None:
             self.task.progress(index * total + done, self.count * total)
 
         checkpoint = self.task.checkpoint
         part = None if checkpoint is None else _StageCheckpoint(checkpoint, self.results, self._state)
-        return replace(self.task, progress=progress, checkpoint=part)
+        trace = self.task.trace and self.task.trace.of_stage(name)
+        return replace(self.task, progress=progress, checkpoint=part, trace=trace)
 
 
 @dataclass(frozen=True)

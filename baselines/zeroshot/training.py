@@ -29,6 +29,11 @@ class Training(Protocol):
         ...
 
     @property
+    def loss_names(self) -> Sequence[str]:
+        """What the losses are, as `step` gives them."""
+        ...
+
+    @property
     def optimisers(self) -> Sequence[torch.optim.Optimizer]:
         """Their state goes into checkpoints too."""
         ...
@@ -85,8 +90,10 @@ class TrainingRun:
             chunk, offset = divmod(self.iteration, CHUNK)
             inputs = self._draw(chunk)
             for index in range(offset, min(CHUNK, until - chunk * CHUNK)):
-                self._watch(self._step({name: drawn[index] for name, drawn in inputs.items()}))
+                losses = self._step({name: drawn[index] for name, drawn in inputs.items()})
+                self._watch(losses)
                 self.iteration += 1
+                self._trace(losses)
                 self.task.progress(self.iteration, self.training.iterations)
                 self._checkpoint()
             yield
@@ -97,6 +104,14 @@ class TrainingRun:
         if self._drawn is None or self._drawn[0] != chunk:
             self._drawn = (chunk, self.training.draw(chunk))
         return self._drawn[1]
+
+    def _trace(self, losses: Tensor) -> None:
+        """Record how far the training has come, where that is wanted."""
+        trace = self.task.trace
+        if trace is None or not (trace.wants(self.iteration) or self.iteration == self.training.iterations):
+            return
+        named = dict(zip(self.training.loss_names, losses.tolist(), strict=True))
+        trace.record(self.iteration, named, getattr(self.training, "restore", None))
 
     def _watch(self, losses: Tensor) -> None:
         """Remember the first iteration with a loss that is not finite, without waiting for the device."""

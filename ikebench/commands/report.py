@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ikebench.commands.about import about
+from ikebench.commands.curves import write_curves
 from ikebench.commands.options import OK, say, workspace_option
 from ikebench.data.table import require_data
 from ikebench.errors import UserError
@@ -71,4 +72,5 @@ def _write(
         )
     except ValueError as error:
         raise UserError(str(error)) from error
+    write_curves(workspace, scores)
     say(f"tables: {', '.join(str(path) for path in paths)}")

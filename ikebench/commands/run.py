@@ -71,6 +71,7 @@ class RunOptions:
     in_flight: int | None = None
     capture: bool = True
     checkpoint_every: int | None = None
+    trace: int | None = None
     retry_failed: bool = False
     dry_run: bool = False
     list_jobs: bool = False
@@ -141,6 +142,14 @@ class RunOptions:
 @click.option("--capture/--no-capture", default=True, help="Capture training steps in CUDA graphs.  [default: on GPUs]")
 @click.option(
     "--checkpoint-every", type=click.IntRange(min=1), default=None, help="Save long trainings, in iterations."
+)
+@click.option(
+    "--trace",
+    type=click.IntRange(min=1),
+    default=None,
+    metavar="N",
+    help="Keep the losses and, where HR is known, the PSNR of every N-th iteration beside the results; it changes "
+    "none of them. What has been done is not done again for it.",
 )
 @click.option("--retry-failed", is_flag=True, help="Run failed jobs again.")
 @click.option("--dry-run", is_flag=True, help="Only print how many jobs there are, and the hours and disk they take.")
@@ -264,6 +273,7 @@ def _execute(options: RunOptions, todo: Sequence[jobs.Job], placement: Placement
         in_flight=options.in_flight or (1 if placement.shares_devices else None),
         gpu_share=min(1.0, len(placement.devices) / placement.workers),
         capture=options.capture,
+        trace_every=options.trace,
         imports=("ikebench.run.restoring", *dict.fromkeys(module for job in todo for module in _imports(job))),
     )
     groups = runner.grouped(todo, min(restorer.most_in_flight, -(-len(todo) // placement.workers)))

@@ -17,6 +17,7 @@ class ReleaseTraining(IKETraining):
     """One image's training."""
 
     inverse = staticmethod(Coupling.released_reverse)
+    more_forward_terms = True
 
     def __init__(self, release: IKERelease, task: Task, scale: int, precision: Precision = "fp32") -> None:
         """Build the networks and draw every crop position.

@@ -50,6 +50,7 @@ class IKETraining:
     """One image's training (see `baselines.zeroshot.training.Training`)."""
 
     inverse = staticmethod(Coupling.inverse)
+    more_forward_terms = False  # than those of equation (6)
 
     def __init__(self, ike: IKE, task: Task, scale: int, precision: Precision = "fp32") -> None:
         """Build the networks and draw every crop position.
@@ -123,6 +124,18 @@ class IKETraining:
         found += self._decoding_phase(crop, z, couplings, inputs)
         found += self._judge_sr(crop, z, inputs)
         return torch.stack(found).detach()
+
+    @property
+    def loss_names(self) -> list[str]:
+        """Name the losses of `step`: those whose weights are 0 are not there."""
+        ike = self.ike
+        there = {
+            "encoder": bool(ike.lambda_forward or ike.lambda_energy) or self.more_forward_terms,
+            "PD1": bool(ike.lambda_forward),
+            "decoder": True,
+            "PD2": bool(ike.lambda_backward),
+        }
+        return [name for name, is_there in there.items() if is_there]
 
     def _encoding_phase(self, crop: Crop, inputs: dict[str, Tensor]) -> list[Tensor]:
         """Equation (6), then PD1."""

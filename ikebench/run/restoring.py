@@ -16,6 +16,7 @@ from ikebench.run.checkpoint import CheckpointFile
 from ikebench.run.jobs import Job, in_smaller_tiles
 from ikebench.run.results import note_of, write_failure, write_result
 from ikebench.run.tasks import read_task, shares
+from ikebench.run.traces import traced_seconds
 from ikebench.run.worker import MOST_IN_FLIGHT, Restorer
 from ikebench.store.rows import RunRow
 
@@ -132,7 +133,8 @@ def _timed(job: Job, tasks: list[Task]) -> tuple[list[Restored | Exception], flo
     started = time.perf_counter()
     outcomes = _outcomes(job, tasks)
     devices.synchronise(device)
-    return outcomes, (time.perf_counter() - started) / len(tasks)
+    seconds = time.perf_counter() - started - sum(traced_seconds(task) for task in tasks)
+    return outcomes, seconds / len(tasks)
 
 
 def _outcomes(job: Job, tasks: list[Task]) -> list[Restored | Exception]:

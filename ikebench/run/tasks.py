@@ -18,6 +18,7 @@ from ikebench.images import read_image
 from ikebench.kernel_files import read_kernel
 from ikebench.run.checkpoint import CheckpointFile
 from ikebench.run.jobs import Job
+from ikebench.run.traces import open_trace
 from ikebench.run.worker import Restorer
 from ikebench.store.workspace import checkpoint_path
 from ikebench.weight_files import WeightsFile
@@ -42,7 +43,8 @@ def read_task(
             checkpoint = CheckpointFile(state_file, job.key, every, device, shared_by)
         weights = None if job.weights is None else _weights(job.weights)
         kernel = _true_kernel(restorer.root, job)
-        return Task(lr, job.seed, kernel, weights, progress, checkpoint, say)
+        trace = open_trace(restorer.root, job, restorer.trace_every) if restorer.trace_every else None
+        return Task(lr, job.seed, kernel, weights, progress, checkpoint, say, trace=trace)
     except Exception as error:
         return error
 

@@ -22,6 +22,7 @@ class Restorer:
         checkpoint_every: iterations between two saved states; None for none.
         in_flight: images at work at once; None for one on a CPU, and as many as its memory holds on a GPU.
         gpu_share: how much of a GPU's memory each worker may take.
+        trace_every: iterations between two records of a training's losses and PSNR; None for none.
         capture: let training steps be captured in CUDA graphs.
         imports: modules that its process needs.
         trouble: what this worker has learned: why a capture failed; none is tried after it.
@@ -35,6 +36,7 @@ class Restorer:
     in_flight: int | None = None
     gpu_share: float = 1.0
     capture: bool = True
+    trace_every: int | None = None
     imports: tuple[str, ...] = ("ikebench.run.restoring",)
     trouble: str | None = None
     room: dict[tuple[str, int], int] = field(default_factory=dict)

@@ -108,6 +108,11 @@ def checkpoint_path(sr: str) -> str:
     return sr.removesuffix(".png") + ".checkpoint"
 
 
+def trace_path(sr: str) -> str:
+    """Path of what was recorded of a training under way: losses and PSNR."""
+    return sr.removesuffix(".png") + "_trace.parquet"
+
+
 def estimated_kernel_path(sr: str, scale: int) -> str:
     """Path of the kernel that a method estimated."""
     return sr.removesuffix(".png") + f"_kernel_x{scale}.npy"

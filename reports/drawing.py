@@ -1,0 +1,55 @@
+"""What all drawings share: sizes that fit a paper, fonts that stay with the file, and files that appear whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WIDTHS = {"column": 3.25, "text": 6.875}
+"""Inches, of one column and of the whole text of a two-column paper (CVPR's and IEEE's to a hair)."""
+DPI = 300
+FILES = ("png", "pdf")
+
+STYLE: Any = {  # of matplotlib (its stubs want literal names)
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # which matplotlib brings along: equal on every machine
+    "pdf.fonttype": 42,  # whole TrueType fonts: publishers refuse Type 3
+    "axes.linewidth": 0.6,
+}
+
+
+def draw_bytes(figure: Figure, file_format: str, about: Mapping[str, str] | None = None) -> bytes:
+    """Draw a figure as `png`, `pdf` or `svg`; equal figures give equal bytes. `about`: title and description."""
+    from matplotlib import rc_context
+
+    about = about or {}
+    names = {"png": {"title": "Title", "about": "Description"}, "pdf": {"title": "Title", "about": "Subject"}}
+    metadata: dict[str, str | None] = {names[file_format][key]: text for key, text in about.items()}
+    if file_format == "pdf":
+        metadata["CreationDate"] = None
+    sink = BytesIO()
+    with rc_context(STYLE):
+        figure.savefig(sink, format=file_format, dpi=figure.dpi, metadata=metadata)
+    return sink.getvalue()
+
+
+def save_figure(figure: Figure, stem: Path, about: Mapping[str, str] | None = None) -> list[Path]:
+    """Write `stem`.png and `stem`.pdf, each beside its place and then renamed; gives the paths."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for suffix in FILES:
+        path = stem.with_name(f"{stem.name}.{suffix}")
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            temporary.write_bytes(draw_bytes(figure, suffix, about))
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        paths.append(path)
+    return paths
