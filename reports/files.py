@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -12,6 +13,9 @@ from reports import latex, markdown
 from reports.listings import alignment_listing, failure_listing, kernel_listing, note_listing, paired_listings
 from reports.summary import check_protocol, summarise
 from reports.tables import build_tables
+
+if TYPE_CHECKING:
+    from reports.page.gallery import Load
 
 FORMATS = ("md", "tex", "html", "csv")
 
@@ -25,13 +29,19 @@ def markdown_tables(scores: pd.DataFrame, protocol: str = "ike") -> str:
 
 
 def write_report(
-    scores: pd.DataFrame, folder: str | Path, *, formats: Sequence[str] = ("md", "tex"), protocol: str = "ike"
+    scores: pd.DataFrame,
+    folder: str | Path,
+    *,
+    formats: Sequence[str] = ("md", "tex"),
+    protocol: str = "ike",
+    load: Load | None = None,
 ) -> list[Path]:
     """Write the report into `folder` (made if missing) and return the files written.
 
     `scores` has one row per set, image, kind, scale, method and seed, as `scores.parquet`. Formats are `md`
     (report.md), `tex` (`<set>-table2.tex`, `-table3.tex`, `-other.tex`), `html` (report.html) and `csv`
     (summary.csv); each file is written to a temporary name and renamed. `protocol` is a key of PROTOCOLS.
+    `load` reads the images of a row of scores for the page (`reports.page.gallery`); without it, it has no pictures.
 
     Raises ValueError for an unknown format or protocol, no format, no rows, or a missing column.
     """
@@ -39,7 +49,7 @@ def write_report(
     if unknown or not formats:
         raise ValueError(f"unknown format {', '.join(map(repr, unknown)) or 'none'}; known: {', '.join(FORMATS)}")
     check_protocol(protocol)
-    contents = _contents(scores, formats, protocol)
+    contents = _contents(scores, formats, protocol, load)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [_write(folder / name, text) for name, text in contents.items()]
@@ -55,7 +65,7 @@ def clear(folder: str | Path, kept: Sequence[Path] = ()) -> None:
             path.unlink(missing_ok=True)
 
 
-def _contents(scores: pd.DataFrame, formats: Sequence[str], protocol: str) -> dict[str, str]:
+def _contents(scores: pd.DataFrame, formats: Sequence[str], protocol: str, load: Load | None) -> dict[str, str]:
     """File name -> text, for all formats."""
     summary = summarise(scores, protocol)
     tables = build_tables(scores, protocol, summary=summary)
@@ -70,7 +80,7 @@ def _contents(scores: pd.DataFrame, formats: Sequence[str], protocol: str) -> di
     if "html" in formats:
         from reports import html  # Jinja2, which the other formats do not wait for
 
-        contents["report.html"] = html.document(tables, pairs, others)
+        contents["report.html"] = html.document(tables, pairs, others, scores, protocol, load)
     if "tex" in formats:
         contents |= {f"{table.set_name}-{table.key}.tex": latex.table(table) for table in tables}
     if "csv" in formats:

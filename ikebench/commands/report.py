@@ -8,6 +8,7 @@ import click
 from ikebench.commands.options import OK, say, workspace_option
 from ikebench.data.table import require_data
 from ikebench.errors import UserError
+from ikebench.store.pictures import picture_loader
 from ikebench.store.rows import ScoreRow
 from ikebench.store.tables import read_frame
 from ikebench.store.workspace import Workspace
@@ -57,7 +58,9 @@ def _write(workspace: Workspace, scores: "pd.DataFrame", formats: Sequence[str],
     import reports
 
     try:
-        paths = reports.write_report(scores, workspace.report_folder, formats=formats, protocol=protocol)
+        paths = reports.write_report(
+            scores, workspace.report_folder, formats=formats, protocol=protocol, load=picture_loader(workspace)
+        )
     except ValueError as error:
         raise UserError(str(error)) from error
     say(f"tables: {', '.join(str(path) for path in paths)}")
