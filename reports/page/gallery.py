@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from reports.naming import method_name
 from reports.page.pictures import (
     ERROR_TOP,
-    LOSSLESS,
     WHOLE_SIDE,
     Window,
     embed,
@@ -167,13 +166,12 @@ def _frame(window: Window, hr: Image) -> tuple[float, float, float, float] | Non
 
 def _about_crop(window: Window, hr: Image, methods: int, quality: int) -> str:
     height, width = hr.shape[:2]
-    compressed = "without loss" if quality == LOSSLESS else f"as WebP of quality {quality}"
     if (window.height, window.width) == (height, width):
-        return f"The whole image, {width} × {height} px, {compressed}."
+        return f"The whole image, {width} × {height} px, as WebP of quality {quality}."
     differ = "where the methods differ most" if methods > 1 else "where the method errs most"
     return (
         f"{window.width} × {window.height} px of {width} × {height} from x = {window.x}, y = {window.y}, "
-        f"{differ}, {compressed}."
+        f"{differ}, as WebP of quality {quality}."
     )
 
 

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 """(H, W, 3) RGB."""
 
-LOSSLESS = 101  # what OpenCV takes for WebP without loss
-QUALITIES = (LOSSLESS, 95, 90, 80, 70, 60, 50, 40)
+QUALITIES = (95, 90, 80, 70, 60, 50, 40)  # of WebP; without loss it takes ten times as long, and four times the bytes
 ERROR_TOP = 40  # gray levels, of 255, at the bright end of the colours of errors
 ERROR_COLOURS = cv2.COLORMAP_INFERNO
 WHOLE_SIDE = 320  # px of a reduced whole image, at most
@@ -44,8 +43,12 @@ def most_different(images: Sequence[Image], side: int, step: int) -> Window:
         side: px of the square, at most; the whole height or width where that is less.
         step: its corner and sides are multiples of it, so that the LR image has whole pixels of it.
     """
-    lumas = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) for image in images]
-    variance = np.mean(np.square(lumas), axis=0) - np.square(np.mean(lumas, axis=0))
+    mean, squares = np.zeros(images[0].shape[:2], np.float32), np.zeros(images[0].shape[:2], np.float32)
+    for image in images:
+        luma = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        cv2.accumulate(luma, mean)
+        cv2.accumulateSquare(luma, squares)
+    variance = squares / len(images) - np.square(mean / len(images))
     height, width = (min(side, length) // step * step for length in variance.shape)
     # Integral images have a row and a column of zeros in front.
     sums = np.asarray(cv2.integral(variance))
@@ -56,15 +59,13 @@ def most_different(images: Sequence[Image], side: int, step: int) -> Window:
 
 def error_map(sr: Image, hr: Image) -> Image:
     """Colour the absolute error of every pixel, mean over channels, reduced to `WHOLE_SIDE`: dark none, bright much."""
-    error = np.abs(sr.astype(np.float32) - hr).mean(axis=2)
-    levels = np.clip(reduced(error) * (255 / ERROR_TOP), 0, 255).astype(np.uint8)
-    return cv2.cvtColor(cv2.applyColorMap(levels, ERROR_COLOURS), cv2.COLOR_BGR2RGB)
+    error = reduced(cv2.absdiff(sr, hr).astype(np.float32)).mean(axis=2)
+    return _coloured(np.clip(error * (255 / ERROR_TOP), 0, 255).astype(np.uint8))
 
 
 def error_key() -> str:
     """Draw the colours of errors from 0 to `ERROR_TOP`, as a data URI."""
-    levels = np.tile(np.arange(256, dtype=np.uint8), (8, 1))
-    return _uri(_webp(cv2.cvtColor(cv2.applyColorMap(levels, ERROR_COLOURS), cv2.COLOR_BGR2RGB), LOSSLESS))
+    return _uri(_webp(_coloured(np.tile(np.arange(256, dtype=np.uint8), (8, 1))), QUALITIES[0]))
 
 
 def reduced(image: NDArray[Any]) -> NDArray[Any]:
@@ -88,8 +89,18 @@ def embed(images: Sequence[Image], most: float, qualities: Sequence[int] = QUALI
         encoded = [_webp(image, quality) for image in images]
         if sum(map(len, encoded)) <= most or max(image.size for image in images) <= 3:
             return [_uri(data) for data in encoded], quality
-    halves = [cv2.resize(image, [max(1, n // 2) for n in image.shape[1::-1]]) for image in images]
+    halves = [_halved(image) for image in images]
     return embed(halves, most, qualities[-1:])
+
+
+def _coloured(levels: Image) -> Image:
+    """Give (H, W) levels the colours of errors."""
+    return np.asarray(cv2.cvtColor(cv2.applyColorMap(levels, ERROR_COLOURS), cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def _halved(image: Image) -> Image:
+    height, width = (max(1, length // 2) for length in image.shape[:2])
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _webp(image: Image, quality: int) -> bytes:
