@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -16,6 +17,9 @@ from reports.results import Results
 from reports.sections import Section
 from reports.summary import check_protocol
 from reports.tables import build_tables
+
+if TYPE_CHECKING:
+    from reports.page.gallery import Load
 
 FORMATS = ("md", "tex", "html", "csv")
 
@@ -36,14 +40,16 @@ def write_report(
     protocol: str = "ike",
     about: About | None = None,
     against: str | None = None,
+    load: Load | None = None,
 ) -> list[Path]:
     """Write the report into `folder` (made if missing) and return the files written.
 
     `scores` has one row per set, image, kind, scale, method and seed, as `scores.parquet`. Formats are `md`
-    (report.md), `tex` (`<set>-table2.tex`, `-table3.tex`, `-other.tex`), `html` (report.html, and its pictures as
+    (report.md), `tex` (`<set>-table2.tex`, `-table3.tex`, `-other.tex`), `html` (report.html, and its drawings as
     `<set>-forest.svg` where Matplotlib is installed) and `csv` (summary.csv; paired.csv, every two methods of a cell);
     each file is written to a temporary name and renamed. `protocol` is a key of PROTOCOLS, `about` what the scores do
-    not hold, `against` the method that all others are held against, bicubic without it.
+    not hold, `against` the method that all others are held against, bicubic without it. `load` reads the images of a
+    row of scores for the page (`reports.page.gallery`); without it, the page has no pictures.
 
     Raises ValueError for an unknown format, protocol or reference, no format, no rows, or a missing column.
     """
@@ -51,7 +57,7 @@ def write_report(
     if unknown or not formats:
         raise ValueError(f"unknown format {', '.join(map(repr, unknown)) or 'none'}; known: {', '.join(FORMATS)}")
     check_protocol(protocol)
-    contents = _contents(Results(scores, protocol, about or About(), against), formats)
+    contents = _contents(Results(scores, protocol, about or About(), against), formats, load)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [_write(folder / name, text) for name, text in contents.items()]
@@ -76,7 +82,7 @@ def clear(folder: str | Path, kept: Sequence[Path] = ()) -> None:
             path.unlink(missing_ok=True)
 
 
-def _contents(results: Results, formats: Sequence[str]) -> dict[str, str | bytes]:
+def _contents(results: Results, formats: Sequence[str], load: Load | None) -> dict[str, str | bytes]:
     """File name -> content, for all formats; pictures are drawn for the HTML page, and shown in report.md beside it."""
     built = sections(results)
     pictures = _draw(built) if "html" in formats else {}
@@ -86,7 +92,7 @@ def _contents(results: Results, formats: Sequence[str]) -> dict[str, str | bytes
     if "html" in formats:
         from reports import html  # Jinja2, which the other formats do not wait for
 
-        contents |= {"report.html": html.document(built, pictures), **pictures}
+        contents |= {"report.html": html.document(built, pictures, results, load), **pictures}
     if "tex" in formats:
         contents |= {f"{table.set_name}-{table.key}.tex": latex.table(table) for table in results.tables}
     if "csv" in formats:

@@ -3,20 +3,66 @@
 from __future__ import annotations
 
 import base64
-from importlib import resources
+import json
+from collections.abc import Sequence
 
 import jinja2
+from markupsafe import Markup
 
+from reports.page.gallery import Gallery, Load, hang
+from reports.page.pictures import ERROR_TOP, error_key
+from reports.page.runs import page_data
+from reports.page.strips import choose
+from reports.results import Results
 from reports.sections import Section
 
+MOST = 9_000_000  # characters of data and pictures; with text and tables the page stays below 10 MB
+LEAST_FOR_PICTURES = 1_000_000  # however many scores there are
 
-def document(sections: list[Section], pictures: dict[str, bytes]) -> str:
-    """Render all sections, with the drawn SVG `pictures` (file name -> content) inside; no external resources."""
-    source = resources.files("reports").joinpath("report.html.j2").read_text(encoding="utf-8")
+
+def document(
+    sections: Sequence[Section], drawings: dict[str, bytes], results: Results, load: Load | None = None
+) -> str:
+    """Render all sections, with the drawn SVG `drawings` (file name -> content) inside, pictures, and all runs.
+
+    Nothing outside the page is needed to read it. `load` reads images of the scores; without it there are no pictures.
+    """
+    data = json.dumps(page_data(results.scores, results.protocol), ensure_ascii=False, separators=(",", ":"))
+    gallery = _gallery(results, load, max(MOST - len(data), LEAST_FOR_PICTURES)) if load else None
     environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.PackageLoader("reports", "page"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
-    embedded = {
-        name: f"data:image/svg+xml;base64,{base64.b64encode(drawn).decode()}" for name, drawn in pictures.items()
-    }
-    return environment.from_string(source).render(sections=sections, pictures=embedded) + "\n"
+    environment.filters["slug"] = _slug
+    page = environment.get_template("page.html.j2").render(
+        sections=sections,
+        drawings={name: _data_uri(drawn) for name, drawn in drawings.items()},
+        gallery=gallery,
+        error_key=error_key() if gallery else "",
+        error_top=ERROR_TOP,
+        data=Markup(_inside_script(data)),
+    )
+    return page + "\n"
+
+
+def _slug(title: str) -> str:
+    """Make a title a name that links can lead to: lower case, hyphens."""
+    return "-".join(title.lower().split())
+
+
+def _data_uri(svg: bytes) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
+
+
+def _gallery(results: Results, load: Load, most: float) -> Gallery | None:
+    """Hang the pictures; None where nothing is scored."""
+    choices = choose(results.scores, results.protocol)
+    return hang(choices, load, most) if choices else None
+
+
+def _inside_script(data: str) -> str:
+    """Escape JSON so that no text in it ends the script element that it stands in."""
+    return data.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,11 @@ def test_files_that_tests_read_are_in_the_manifest():
         assert (ROOT / name).exists() and name in manifest
     for folder in ("tests", "benchmarks", "docs"):
         assert (ROOT / folder).is_dir() and f"graft {folder}\n" in manifest
+
+
+def test_files_that_packages_read_are_package_data():
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["*"]
+    for path in (path for package in PACKAGES for path in (ROOT / package).rglob("*")):
+        if path.is_file() and path.suffix not in (".py", ".pyc"):
+            assert any(fnmatch(path.name, pattern) for pattern in patterns), path
+            assert (path.parent / "__init__.py").exists(), path

@@ -10,6 +10,7 @@ from ikebench.commands.curves import write_curves
 from ikebench.commands.options import OK, say, workspace_option
 from ikebench.data.table import require_data
 from ikebench.errors import UserError
+from ikebench.store.pictures import picture_loader
 from ikebench.store.rows import ScoreRow
 from ikebench.store.tables import read_frame
 from ikebench.store.workspace import Workspace
@@ -69,6 +70,7 @@ def _write(
             protocol=protocol,
             about=about(workspace),
             against=against,
+            load=picture_loader(workspace),
         )
     except ValueError as error:
         raise UserError(str(error)) from error

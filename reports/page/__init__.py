@@ -1,0 +1,1 @@
+"""What only the HTML page has: pictures, a table of all runs, and its templates, styles and script."""
