@@ -60,6 +60,7 @@ def _panel(axes: Axes, of_cell: pd.DataFrame, methods: list[str]) -> None:
         axes.plot(row["mean_difference"], place, "o", color=colour, markerfacecolor=filled, markersize=4.5)
     axes.set_yticks(range(len(methods)), [method_name(method) for method in methods])
     axes.set_ylim(-0.6, len(methods) - 0.4)
+    axes.locator_params(axis="x", nbins=5)
     axes.tick_params(length=2)
     axes.tick_params(axis="x", labelbottom=True)
     axes.grid(axis="y", color="#eeeeee", linewidth=0.6)

@@ -8,7 +8,8 @@ import pandas as pd
 from reports.comparison import CELL, compare_cells
 from reports.protocols import PROTOCOLS
 
-RUN_COLUMNS = [*CELL, "method", "image", "seed", "iterations", "paper_iterations", "status", "error", "note"]
+KEYS = [*CELL, "method"]  # of a row of the summary
+RUN_COLUMNS = [*KEYS, "image", "seed", "iterations", "paper_iterations", "status", "error", "note"]
 
 
 LEFT_OUT = {"n_infinite": "infinite", "n_missing": "failed", "n_unshared": "not run by all"}
@@ -83,7 +84,6 @@ def summarise(scores: pd.DataFrame, protocol: str = "ike") -> pd.DataFrame:
 
     Raises ValueError for an unknown protocol, no rows, or a missing column.
     """
-    keys = [*CELL, "method"]
     images = compare_cells(image_scores(scores, protocol))
     means = images.assign(
         perfect=np.isposinf(images["psnr"]),
@@ -91,7 +91,7 @@ def summarise(scores: pd.DataFrame, protocol: str = "ike") -> pd.DataFrame:
         ssim=images["ssim"].where(images["in_mean"]),
         **{name: images["left_out"] == reason for name, reason in LEFT_OUT.items()},
     )
-    summary = means.groupby(keys, observed=True).agg(
+    summary = means.groupby(KEYS, observed=True).agg(
         psnr=("psnr", "mean"),
         ssim=("ssim", "mean"),
         n_images=("image", "size"),
@@ -104,7 +104,7 @@ def summarise(scores: pd.DataFrame, protocol: str = "ike") -> pd.DataFrame:
         **{name: (name, "sum") for name in LEFT_OUT},
         upper_bound=("upper_bound", "any"),
     )
-    training = protocol_runs(scores, protocol).groupby(keys, observed=True)
+    training = protocol_runs(scores, protocol).groupby(KEYS, observed=True)
     summary["iterations"] = training["iterations"].min()
     summary["iterations_max"] = training["iterations"].max()
     summary["paper_iterations"] = training["paper_iterations"].max()
@@ -120,14 +120,13 @@ def _spread_over_seeds(scores: pd.DataFrame, protocol: str, images: pd.DataFrame
     The spread is the standard deviation (n - 1) over seeds of the mean over those images of `images` in the mean that
     every seed restored with a finite PSNR; NaN for one seed, or without such an image.
     """
-    keys = [*CELL, "method"]
     runs = protocol_runs(scores, protocol)
-    n_seeds = runs.groupby(keys, observed=True)["seed"].nunique().rename("n_seeds")
+    n_seeds = runs.groupby(KEYS, observed=True)["seed"].nunique().rename("n_seeds")
     runs = runs[runs["scored"] & np.isfinite(runs["psnr"].astype(float))]
-    runs = runs.merge(images.loc[images["in_mean"], [*keys, "image"]]).join(n_seeds, on=keys)
-    seeds = runs.groupby([*keys, "image"], observed=True)["seed"].transform("nunique")
-    by_seed = runs[seeds == runs["n_seeds"]].groupby([*keys, "seed"], observed=True)[["psnr", "ssim"]].mean()
-    spread = by_seed.groupby(level=keys, observed=True).std().add_suffix("_spread")
+    runs = runs.merge(images.loc[images["in_mean"], [*KEYS, "image"]]).join(n_seeds, on=KEYS)
+    seeds = runs.groupby([*KEYS, "image"], observed=True)["seed"].transform("nunique")
+    by_seed = runs[seeds == runs["n_seeds"]].groupby([*KEYS, "seed"], observed=True)[["psnr", "ssim"]].mean()
+    spread = by_seed.groupby(level=KEYS, observed=True).std().add_suffix("_spread")
     return spread.reindex(n_seeds.index).assign(n_seeds=n_seeds)
 
 

@@ -304,7 +304,7 @@ def _about_seeds(rows: pd.DataFrame) -> str:
     if several.empty:
         return ""
     seeds = span(several["n_seeds"].min(), several["n_seeds"].max())
-    return f"±: standard deviation over {seeds} seeds of the mean PSNR."
+    return f"±: standard deviation over {seeds} seeds of the mean PSNR over the images that all restored."
 
 
 def _complete(images: set[str], rows: pd.DataFrame) -> bool:
