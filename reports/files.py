@@ -12,6 +12,7 @@ from reports import latex, markdown
 from reports.listings import alignment_listing, failure_listing, kernel_listing, note_listing, paired_listings
 from reports.summary import check_protocol, summarise
 from reports.tables import build_tables
+from reports.variants import variant_listings
 
 FORMATS = ("md", "tex", "html", "csv")
 
@@ -63,7 +64,7 @@ def _contents(scores: pd.DataFrame, formats: Sequence[str], protocol: str) -> di
     if "md" in formats or "html" in formats:
         pairs = paired_listings(scores, summary, protocol)
         kernels = kernel_listing(scores)
-        others = [alignment_listing(scores), *([kernels] if kernels.rows else [])]
+        others = [*variant_listings(scores, protocol), alignment_listing(scores), *([kernels] if kernels.rows else [])]
         others += [failure_listing(scores, protocol), note_listing(scores, protocol)]
     if "md" in formats:
         contents["report.md"] = markdown.document(tables, pairs, others)
