@@ -3,12 +3,11 @@
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from ikebench.catalog import KINDS, PAPER_KINDS, check_names, method_paths
-from ikebench.errors import UserError
+from ikebench.errors import UserError, unknown
 from ikebench.settings import Settings
 
 
@@ -103,9 +102,7 @@ def read_plan(text: str) -> Plan:
         return PLANS[text]
     path = Path(text)
     if path.suffix != ".toml":
-        near = get_close_matches(text, PLANS, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(PLANS)}, or a TOML file of variants"
-        raise UserError(f"unknown plan '{text}': {hint}")
+        raise unknown("plan", text, [*PLANS, "PLAN.toml"])
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     try:

@@ -1,8 +1,7 @@
 """Jobs image by image, so that a stop leaves complete rows, and what of it fits into some hours."""
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 
 from ikebench.run.jobs import Job
 from ikebench.store.rows import DataRow
@@ -27,26 +26,21 @@ def rounds(jobs: Sequence[Job], data: Sequence[DataRow], workers: int) -> Iterat
         yield [jobs[index] for index in sorted(indices)]
 
 
-@dataclass
 class Budget:
-    """The hours that there are, from when it is made.
+    """The hours that there are, from when it is made; None is as many as it takes."""
 
-    Attributes:
-        hours: how many; None is as many as it takes.
-        started: by the monotonic clock, seconds.
-    """
-
-    hours: float | None
-    started: float = field(default_factory=time.monotonic)
-    _longest: float = 0.0
-    _begun: float | None = None
+    def __init__(self, hours: float | None, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start the clock, which gives seconds."""
+        self.hours, self._clock, self._started = hours, clock, clock()
+        self._begun: float | None = None
+        self._longest = 0.0
 
     def begin(self, expected: float | None) -> bool:
         """Say whether a round that is expected to take so many hours fits, and if so, begin it.
 
         Where nobody knows, it is expected to take as long as the longest so far; the first one fits.
         """
-        now = (time.monotonic() - self.started) / 3600
+        now = (self._clock() - self._started) / 3600
         if self._begun is not None:
             self._longest = max(self._longest, now - self._begun)
         self._begun = now
