@@ -263,7 +263,8 @@ def _show(options: ReproduceOptions, set_name: str) -> None:
         return
     if options.iterations is not None:
         click.echo(f"A TRY-OUT of {options.iterations} iterations, not a reproduction.\n")
-    click.echo(reports.markdown_tables(scores))
+    if plan.name != "ablation":  # whose own list shows all that it has
+        click.echo(reports.markdown_tables(scores))
     for text in reports.variant_sections(scores):
         click.echo(text + "\n")
 
