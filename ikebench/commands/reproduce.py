@@ -196,7 +196,7 @@ class Work:
         lines = list(found.missing)
         for seed in options.seeds:
             limit = options.images or plan.images
-            selection = jobs.Selection(plan.kinds, scales, set_name, limit, seed, options.precision)
+            selection = jobs.Selection(plan.kinds, scales, set_name, limit, seed=seed, precision=options.precision)
             of_seed, left_out = jobs.plan(self.data, choices, selection, found.files)
             planned |= {job.sr_path: job for job in of_seed}
             lines += left_out
