@@ -55,6 +55,8 @@ class IKE(ZeroShot):
     beta2: float = 0.999  # release: Adam
     decay_every: int = 750  # release: flow, U and PD1; PD2 keeps its rate
     decay: float = 0.1  # release
+    pd2_decay: bool = False  # release: PD2 keeps its rate; on = it decays as the others
+    z_gradient: bool = False  # release: U is given Z as data; on = equation (7) reaches the encoder through Z
     noise: float = 1 / 255  # KernelGAN: on PD1's real crops (of the range [0, 1]) and fakes (of [-1, 1])
 
     def __post_init__(self) -> None:
