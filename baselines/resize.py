@@ -37,7 +37,8 @@ class Resize:
 def _matrix(length: int, scale: float, grid: Grid) -> Tensor:
     out_length = round(length * scale)
     if grid != "align-corners":
-        matrix = resize_matrix(length, out_length, scale, low_border=grid == "half-pixel")
+        low_border, top_left = grid != "half-pixel-cut", grid == "top-left"
+        matrix = resize_matrix(length, out_length, scale, low_border=low_border, top_left=top_left)
         return torch.from_numpy(matrix.toarray())
     # A linear map is known by what it does to the unit vectors: resize the identity along one axis.
     unit = torch.eye(length, dtype=torch.float64)[None, None]  # (1, 1, length, length), one unit vector a column

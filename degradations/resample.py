@@ -29,7 +29,13 @@ def keys_cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def resize_matrix(
-    length: int, out_length: int, scale: float, *, antialias: bool = True, low_border: bool = True
+    length: int,
+    out_length: int,
+    scale: float,
+    *,
+    antialias: bool = True,
+    low_border: bool = True,
+    top_left: bool = False,
 ) -> "sparse.csr_matrix":
     """MATLAB's bicubic `imresize` along one axis, as a matrix.
 
@@ -42,6 +48,7 @@ def resize_matrix(
         antialias: widen the cubic by 1 / scale when shrinking.
         low_border: off, taps before the first sample weigh nothing, as in the `imresize` of the KernelGAN, ZSSR and
             DualSR releases (unsigned indices wrap there).
+        top_left: output sample i sits at i / scale instead, where LR images hold every s-th pixel from the top-left.
 
     Returns:
         (out_length, length) float64, rows sum to 1.
@@ -49,7 +56,7 @@ def resize_matrix(
     from scipy import sparse
 
     stretch = min(scale, 1.0) if antialias else 1.0
-    position = (np.arange(out_length) + 0.5) / scale - 0.5
+    position = np.arange(out_length) / scale if top_left else (np.arange(out_length) + 0.5) / scale - 0.5
     first = np.floor(position - 2 / stretch).astype(int)
     taps = first[:, None] + np.arange(int(np.ceil(4 / stretch)) + 2)  # (out_length, taps)
     weights = keys_cubic(stretch * (position[:, None] - taps))
@@ -64,13 +71,16 @@ def resize_matrix(
     return sparse.csr_matrix(entries, shape=(out_length, length))  # taps folded at the border add up
 
 
-def imresize(image: NDArray[Any], scale: float, *, antialias: bool = True) -> NDArray[np.float64]:
+def imresize(
+    image: NDArray[Any], scale: float, *, antialias: bool = True, top_left: bool = False
+) -> NDArray[np.float64]:
     """MATLAB's bicubic `imresize`, before any rounding.
 
     Args:
         image: (H, W) or (H, W, C), any real dtype and range.
         scale: out / in factor: 1/2 halves the sides, 2 doubles them.
         antialias: as in MATLAB, matters only for shrinking.
+        top_left: see `resize_matrix`; off as in MATLAB.
 
     Returns:
         (ceil(H scale), ceil(W scale), ...) float64 in the image's range; the cubic can overshoot it.
@@ -78,7 +88,8 @@ def imresize(image: NDArray[Any], scale: float, *, antialias: bool = True) -> ND
     resized = image.astype(np.float64)
     for axis in (0, 1):
         length = image.shape[axis]
-        matrix = resize_matrix(length, int(np.ceil(length * scale)), scale, antialias=antialias)
+        out_length = int(np.ceil(length * scale))
+        matrix = resize_matrix(length, out_length, scale, antialias=antialias, top_left=top_left)
         lines = np.moveaxis(resized, axis, 0)
         product = matrix @ lines.reshape(length, -1)
         resized = np.moveaxis(product.reshape(-1, *lines.shape[1:]), 0, axis)

@@ -11,10 +11,20 @@ if TYPE_CHECKING:
     from reports.protocols import PROTOCOLS
     from reports.summary import summarise
     from reports.tables import published
+    from reports.variants import variant_sections
 
-__all__ = ["FORMATS", "PROTOCOLS", "clear", "markdown_tables", "published", "summarise", "write_report"]
+__all__ = [
+    "FORMATS",
+    "PROTOCOLS",
+    "clear",
+    "markdown_tables",
+    "published",
+    "summarise",
+    "variant_sections",
+    "write_report",
+]
 
-_HOMES = {"PROTOCOLS": "protocols", "published": "tables", "summarise": "summary"}
+_HOMES = {"PROTOCOLS": "protocols", "published": "tables", "summarise": "summary", "variant_sections": "variants"}
 """Public name -> its module, where it is not `files`."""
 
 

@@ -10,6 +10,7 @@ from reports.listings import Listing, alignment_listing, failure_listing, kernel
 from reports.naming import method_name
 from reports.results import Results
 from reports.sections import Picture, Section
+from reports.variants import variant_listings
 
 
 def sections(results: Results) -> list[Section]:
@@ -23,6 +24,11 @@ def _facts(results: Results) -> Section:
 
 def _tables(results: Results) -> Section:
     return Section("Tables", tables=tuple(results.tables))
+
+
+def _variants(results: Results) -> Section | None:
+    listings = variant_listings(results.scores, results.protocol)
+    return Section("Variants", listings=tuple(listings)) if listings else None
 
 
 def _alignment(results: Results) -> Section | None:
@@ -65,6 +71,7 @@ SECTIONS: tuple[Callable[[Results], Section | None], ...] = (
     verdict.section,
     _tables,
     against_paper.section,
+    _variants,
     _alignment,
     _paired,
     _kernels,

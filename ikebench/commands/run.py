@@ -166,7 +166,7 @@ def run(options: RunOptions) -> int:
     if options.lr is None:
         require_data(options.workspace)
     choices = jobs.choose_methods(options.methods, options.settings, options.iterations, options.label)
-    _check_precision(options.precision, choices, placement)
+    check_precision(options.precision, choices, placement)
     workspace, rows = options.workspace, RowFiles(options.workspace)
     if options.dry_run:
         with hashes_of(workspace.root, keep=False) as hashes:
@@ -174,14 +174,14 @@ def run(options: RunOptions) -> int:
     with workspace.locked(), hashes_of(workspace.root) as hashes:
         described = describe(workspace, "run", asdict(options) | {"devices": placement.devices})
         plan = _plan(options, choices, rows, hashes, described)
-        for line in _time_lines(expect(workspace, plan.data, plan.pending.todo, placement), placement):
+        for line in time_lines(expect(workspace, plan.data, plan.pending.todo, placement), placement):
             say(line)
         try:
-            failed = plan.pending.failed + _execute(options, plan.pending.todo, placement)
+            failed = plan.pending.failed + execute(options, plan.pending.todo, placement)
         finally:
             rows.forget(job.case for job in plan.pending.todo)
             runs = collect(workspace, rows, described)
-        _say_ended(plan.pending, failed)
+        say_ended(plan.pending, failed)
         scored = score_and_report(workspace, runs, hashes, described, options.workers)
     return FAILED if failed or plan.refused or plan.missing else scored
 
@@ -252,7 +252,7 @@ def _given_lr(
     return rows, refused
 
 
-def _check_precision(precision: str, choices: Sequence[jobs.MethodChoice], placement: Placement) -> None:
+def check_precision(precision: str, choices: Sequence[jobs.MethodChoice], placement: Placement) -> None:
     """Refuse, or tell of, a precision that these methods use and this machine lacks."""
     if placement.devices != ("cpu",) or not any("precision" in uses(choice.method) for choice in choices):
         return
@@ -262,7 +262,7 @@ def _check_precision(precision: str, choices: Sequence[jobs.MethodChoice], place
         say("this CPU has no instructions for bfloat16: --precision bf16 may be slower than fp32 here")
 
 
-def _execute(options: RunOptions, todo: Sequence[jobs.Job], placement: Placement) -> list[RunRow]:
+def execute(options: RunOptions, todo: Sequence[jobs.Job], placement: Placement) -> list[RunRow]:
     """Run jobs; gives the rows of those that failed."""
     if not todo:
         return []
@@ -284,7 +284,8 @@ def _imports(job: jobs.Job) -> tuple[str, ...]:
     return getattr(job.choice.method, "imports", ())
 
 
-def _say_ended(pending: Pending, failed: Sequence[RunRow]) -> None:
+def say_ended(pending: Pending, failed: Sequence[RunRow]) -> None:
+    """Say how many jobs have been run, and what failed."""
     say(f"{len(pending.todo)} jobs run, {pending.done} already done, {len(failed)} failed")
     for line in runner.failure_lines(failed):
         say(line)
@@ -297,7 +298,7 @@ def _dry_run(options: RunOptions, plan: Plan, placement: Placement) -> int:
     if options.list_jobs:
         for job in pending.todo:
             click.echo(runner.describe(job.case))
-    for line in _time_lines(expect(options.workspace, plan.data, pending.todo, placement), placement):
+    for line in time_lines(expect(options.workspace, plan.data, pending.todo, placement), placement):
         click.echo(line)
     click.echo(
         f"{len(pending.todo)} jobs to run, {pending.done} done, {len(pending.failed)} failed before; "
@@ -306,7 +307,7 @@ def _dry_run(options: RunOptions, plan: Plan, placement: Placement) -> int:
     return OK
 
 
-def _time_lines(expected: Sequence[Expected], placement: Placement) -> list[str]:
+def time_lines(expected: Sequence[Expected], placement: Placement) -> list[str]:
     """Say how long jobs will take: a line for each method and scale, and one for all of them."""
     lines = []
     for one in expected:

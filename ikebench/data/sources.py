@@ -91,7 +91,7 @@ def _div2k_folder(fetched: Path | None) -> Path | None:
 def _missing_div2k() -> Path:
     raise UserError(
         f"no DIV2K found: `ikebench fetch div2k` gets it; or put {DIV2K_HR} into ./{DIV2K_DEFAULT}, "
-        f"set ${DIV2K_VARIABLE}, or give --hr FOLDER"
+        f"set ${DIV2K_VARIABLE}, or give --hr FOLDER (--hr sample: five small photographs)"
     )
 
 

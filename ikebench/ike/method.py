@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Activation = Literal["none", "relu", "leaky-relu"]
 
+GRIDS: tuple[Grid, ...] = ("half-pixel", "align-corners", "top-left")
 PAPER_ITERATIONS = 3000  # paper: Training Procedure
 SMALLEST_LLR = 12
 """px: below, a downscaled crop leaves too few 9x9 windows and 7x7 patches to learn from."""
@@ -38,7 +39,7 @@ class IKE(ZeroShot):
     xavier_gain: float = 0.1  # release: all of the flow and U
     tri_channel: bool = True  # paper: Table 1; off = plain additive coupling
     bicubic_residual: bool = True  # paper: Bicubic Residual; off = the network sees the image itself
-    grid: Grid = "half-pixel"  # ours: aligned with the HR; the release: align-corners
+    grid: Grid = "half-pixel"  # ours: aligned with the HR; the release: align-corners; top-left as LR = HR[::s, ::s]
     u_layers: int = 8  # paper: Z-upscale module
     u_width: int = 64  # paper: Z-upscale module
     crop: int = 128  # release: LR px
@@ -54,6 +55,8 @@ class IKE(ZeroShot):
     beta2: float = 0.999  # release: Adam
     decay_every: int = 750  # release: flow, U and PD1; PD2 keeps its rate
     decay: float = 0.1  # release
+    pd2_decay: bool = False  # release: PD2 keeps its rate; on = it decays as the others
+    z_gradient: bool = False  # release: U is given Z as data; on = equation (7) reaches the encoder through Z
     noise: float = 1 / 255  # KernelGAN: on PD1's real crops (of the range [0, 1]) and fakes (of [-1, 1])
 
     def __post_init__(self) -> None:
@@ -63,7 +66,7 @@ class IKE(ZeroShot):
         check_ranges("ike", self, least)
         if self.energy_window > SMALLEST_LLR:
             raise ValueError(f"ike: energy_window must be {SMALLEST_LLR} or less, not {self.energy_window}")
-        for name, choices in {"activation": get_args(Activation), "grid": ("half-pixel", "align-corners")}.items():
+        for name, choices in {"activation": get_args(Activation), "grid": GRIDS}.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"ike: {name} must be {', '.join(choices)}, not '{getattr(self, name)}'")
         if not (self.lambda_backward or self.lambda_tv or self.lambda_interpolation):

@@ -96,12 +96,13 @@ class IKETraining:
         noise = torch.randn(shape, generator=generator, device=device) * ike.noise
         crop, real = (crops[:, None] for crops in self._crops(chunk, 2 * noise[0][:, 0]))
         progress = iterations.double() / max(self.iterations - 1, 1)
+        rate = decayed_rate(ike.learning_rate, ike.decay, ike.decay_every, iterations).to(self.lr)
         return {
             "crop": crop,  # (n, 1, 3, c, c)
             "real": real,  # (n, 1, 3, c/s, c/s)
             "fake_noise": noise[1],
-            "rate": decayed_rate(ike.learning_rate, ike.decay, ike.decay_every, iterations).to(self.lr),
-            "pd2_rate": self.lr.new_full(iterations.shape, ike.learning_rate),
+            "rate": rate,
+            "pd2_rate": rate if ike.pd2_decay else self.lr.new_full(iterations.shape, ike.learning_rate),
             "energy": (ike.lambda_energy + (ike.lambda_energy_end - ike.lambda_energy) * progress).to(self.lr),
         }
 
@@ -117,12 +118,12 @@ class IKETraining:
         crop = self._companions(inputs["crop"], self.crop_companions)
         found = self._encoding_phase(crop, inputs)
         couplings = self.flow.couplings()
-        with torch.no_grad():  # once for both: what PD1 judges, and the Z that U is given as data (release)
+        with torch.set_grad_enabled(self.ike.z_gradient):  # once for both: what PD1 judges, and the Z that U is given
             encoded = encode(crop.residual, couplings)
-        found += self._judge_llr(encoded, crop, inputs)
+        found += self._judge_llr(encoded.detach(), crop, inputs)
         z = encoded[:, 1:]
         found += self._decoding_phase(crop, z, couplings, inputs)
-        found += self._judge_sr(crop, z, inputs)
+        found += self._judge_sr(crop, z.detach(), inputs)
         return torch.stack(found).detach()
 
     @property
