@@ -9,6 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from reports import latex, markdown
+from reports.alignment import map_listing
+from reports.cost import cost_listing
+from reports.kernel_pictures import consistency_listing
 from reports.listings import alignment_listing, failure_listing, kernel_listing, note_listing, paired_listings
 from reports.summary import check_protocol, summarise
 from reports.tables import build_tables
@@ -64,6 +67,7 @@ def _contents(scores: pd.DataFrame, formats: Sequence[str], protocol: str) -> di
         pairs = paired_listings(scores, summary, protocol)
         kernels = kernel_listing(scores)
         others = [alignment_listing(scores), *([kernels] if kernels.rows else [])]
+        others += [map_listing(scores), cost_listing(scores, protocol), consistency_listing(scores)]
         others += [failure_listing(scores, protocol), note_listing(scores, protocol)]
     if "md" in formats:
         contents["report.md"] = markdown.document(tables, pairs, others)

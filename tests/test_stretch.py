@@ -69,6 +69,7 @@ def test_hr_degraded_again_is_its_lr(kind):
     assert lr_psnr(np.roll(hr, 1, axis=0), lr, row) < 40
 
 
-def test_unknown_degradation_has_no_consistency():
-    row = DataRow(set="s", image="i", kind="track2", scale=2, preset="track2-official", version=1, seed=7)
+@pytest.mark.parametrize(("kind", "version"), [("track2", 1), ("my-camera", 1), ("median", 0)])
+def test_unknown_degradation_has_no_consistency(kind, version):
+    row = DataRow(set="s", image="i", kind=kind, scale=2, preset="nl-v1", version=version, seed=7)
     assert lr_psnr(HR, HR[::2, ::2], row) is None

@@ -6,7 +6,9 @@ from numpy.typing import NDArray
 from ikebench.scoring.registration import estimate_shift
 
 BLOCKS = 3  # along each side
-BLOCK_SIDE = 192  # HR px at most, from the middle of its part of the image: a large image costs no more than a small one
+BLOCK_SIDE = (
+    192  # HR px at most, from the middle of its part of the image: a large image costs no more than a small one
+)
 STRIDES = (2,)  # the shift of the whole image is near enough to start from
 
 
