@@ -15,7 +15,7 @@ from reports.kernel_pictures import KernelRow, consistency_listing, draw_kernels
         (2, (0.0, 0.1), (0.0, 0.1), "aligned"),
         (2, (0.0, 0.0), (0.95, 1.03), "aligned corners: stretched by 1 px over the image"),
         (4, (0.1, 0.0), (2.8, 3.1), "aligned corners: stretched by 3 px over the image"),
-        (2, (0.5, 0.5), (0.9, 0.9), "aligned corners: stretched by 1 px over the image, and 0.5 px down and 0.5 px right"),
+        (2, (0.5, 0.0), (0.9, 0.9), "aligned corners: stretched by 1 px over the image, and 0.5 px down"),
         (2, (0.5, -0.5), (0.0, 0.0), "the same everywhere: 0.5 px down and 0.5 px left"),
         (2, (0.0, 0.0), (1.0, 0.0), "unclear: the shift changes over the image"),
         (2, (0.0, 0.0), (float("nan"), 0.0), "not measured"),
