@@ -28,7 +28,7 @@ class IKE(ZeroShot):
     scales: ClassVar[tuple[int, ...]] = (2, 4)
     source: ClassVar[str] = "Chang, Chiu, Huang 2022: Find the way back"
     paper_iterations: ClassVar[int | None] = PAPER_ITERATIONS
-    imports: ClassVar[tuple[str, ...]] = ("ikebench.ike.training", "scipy.sparse")
+    imports: ClassVar[tuple[str, ...]] = ("ikebench.ike.training", "ikebench.ike.kernel", "scipy.sparse")
     effort: ClassVar[float] = 1.0  # benchmarks/estimate.py
 
     iterations: int = PAPER_ITERATIONS
@@ -77,10 +77,11 @@ class IKE(ZeroShot):
     def restore(self, task: Task, scale: int, precision: Precision) -> Course[Restored]:
         """Train on one LR image and restore it; each side must have 12 x scale px."""
         from baselines.zeroshot.training import TrainingRun
+        from ikebench.ike.kernel import implicit_kernel
 
         training = self.training(task, scale, precision)
         yield from TrainingRun(training, task).chunks(self.iterations)
-        return Restored(training.restore(), note=crop_note(training.crop, self.crop))
+        return Restored(training.restore(), implicit_kernel(training), note=crop_note(training.crop, self.crop))
 
     def training(self, task: Task, scale: int, precision: Precision) -> "IKETraining":
         """Build one image's training."""

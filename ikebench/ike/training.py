@@ -232,6 +232,14 @@ class IKETraining:
         residual = image - back(smaller) if self.ike.bicubic_residual else image
         return Crop(image, smaller, up(image), residual)
 
+    def companions(self, crop: Tensor) -> Crop:
+        """Give the bicubic companions of a crop (1, 3, c, c) in [-1, 1]."""
+        return self._companions(crop, self.crop_companions)
+
+    def downscaled(self, crop: Crop) -> Tensor:
+        """X_LLR (3, 1, c/s, c/s) of a crop, by the flow as it is."""
+        return self._downscaled(encode(crop.residual, self.flow.couplings()), crop)
+
     @torch.no_grad()
     def restore(self) -> Tensor:
         """Restore the whole LR image with the networks as they are: (1, 3, s h, s w) in [0, 1], not clamped."""

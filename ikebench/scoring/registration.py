@@ -1,6 +1,6 @@
 """Registration: how far SR lies beside HR, and the PSNR once that shift is undone."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 import cv2
@@ -61,22 +61,31 @@ def register(sr: NDArray[np.uint8], hr: NDArray[np.uint8], scale: int) -> dict[s
     return {"shift_y": float(shift[0]), "shift_x": float(shift[1]), "psnr_registered": registered}
 
 
-def estimate_shift(moved: Image, fixed: Image, *, limit: float) -> NDArray[np.float64]:
+def estimate_shift(
+    moved: Image,
+    fixed: Image,
+    *,
+    limit: float,
+    strides: Sequence[int] = STRIDES,
+    start: NDArray[np.float64] | None = None,
+) -> NDArray[np.float64]:
     """Return the shift (y, x) of `moved` against `fixed` within +-`limit` pixels; NaN for too small ones.
 
     Args:
         moved: (H, W) float64, or (H, W, 3) uint8 RGB whose luma is taken.
         fixed: the same.
         limit: in pixels.
+        strides: of the levels, coarse to fine.
+        start: (y, x) in pixels, where the search begins; at 0 if not given.
     """
     shift = np.full(2, np.nan)
-    for stride in STRIDES:
+    near = np.zeros(2) if start is None else start
+    for stride in strides:
         margin = int(np.ceil(limit / stride)) + 3  # what a shift brings in, and where blurred borders differ
         if min(fixed.shape[:2]) // stride - 2 * margin < MIN_SIDE:
             continue
-        start = np.nan_to_num(shift) / stride
         level_strips = _kept_if_small(partial(_level_strips, moved, fixed, stride, margin), fixed, stride)
-        shift = stride * _gauss_newton(level_strips, start, margin, limit / stride, TOLERANCE / stride)
+        shift = near = stride * _gauss_newton(level_strips, near / stride, margin, limit / stride, TOLERANCE / stride)
     return shift
 
 

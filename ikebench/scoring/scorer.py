@@ -14,13 +14,16 @@ from ikebench.catalog import kind_class
 from ikebench.errors import one_line
 from ikebench.images import read_image
 from ikebench.kernel_files import read_kernel
+from ikebench.scoring.consistency import lr_psnr
 from ikebench.scoring.kernels import kernel_psnr
 from ikebench.scoring.metrics import METRICS_VERSION, score_pair
 from ikebench.scoring.registration import register
+from ikebench.scoring.stretch import stretch
 from ikebench.store.hashes import Hashes
 from ikebench.store.rows import MEASURES, DataRow, RunRow, ScoreRow
 from ikebench.store.tables import provenance_of, read_rows, write_rows
 from ikebench.store.workspace import Workspace
+from reports.protocols import PROTOCOLS
 
 SHARED = [name for name in (one.name for one in fields(RunRow)) if name in {one.name for one in fields(ScoreRow)}]
 """Columns that scores take over from runs."""
@@ -50,10 +53,12 @@ class Known:
     Attributes:
         measures: (SR hash, HR hash, scale) -> measures.
         kernels: (hash of the estimated kernel, hash of the true one) -> kernel_psnr.
+        consistencies: (SR hash, LR hash) -> psnr_lr.
     """
 
     measures: Mapping[tuple[str | None, str | None, int], dict[str, float]] = field(default_factory=dict)
     kernels: Mapping[tuple[str | None, str | None], float | None] = field(default_factory=dict)
+    consistencies: Mapping[tuple[str | None, str | None], float] = field(default_factory=dict)
 
 
 def score(
@@ -123,6 +128,7 @@ def _score_run(workspace: Workspace, run: RunRow, image: DataRow, hashes: Hashes
         pair = (run.sr_sha256, image.hr_sha256, run.scale)
         row.measures = known.measures[pair] if pair in known.measures else _measure(workspace, run, image)
         row.kernel_psnr = _kernel_psnr(workspace, run, image, hashes, known)
+        row.psnr_lr = _lr_psnr(workspace, run, image, hashes, known)
         return row
     except Exception as error:  # an unreadable disk, say: one result is not scored, the others are
         return replace(row, status="failed", error=one_line(error))
@@ -163,7 +169,20 @@ def _measure(workspace: Workspace, run: RunRow, image: DataRow) -> dict[str, flo
     if sr.shape != hr.shape:
         raise ValueError(f"{run.sr_path} is {sr.shape[1]}x{sr.shape[0]}, the HR {hr.shape[1]}x{hr.shape[0]}")
     hr = np.ascontiguousarray(hr)
-    return score_pair(sr, hr, run.scale) | register(sr, hr, run.scale)
+    registered = register(sr, hr, run.scale)
+    shift = np.array([registered["shift_y"], registered["shift_x"]])
+    limit = PROTOCOLS["ntire17"].border(run.scale)
+    return score_pair(sr, hr, run.scale) | registered | stretch(sr, hr, shift, limit=limit)
+
+
+def _lr_psnr(workspace: Workspace, run: RunRow, image: DataRow, hashes: Hashes, known: Known) -> float | None:
+    """Compare SR, degraded again, with LR; null where LR is not there as it was written."""
+    pair = (run.sr_sha256, image.lr_sha256)
+    if pair in known.consistencies:
+        return known.consistencies[pair]
+    if run.sr_path is None or not hashes.is_intact(image.lr_path, image.lr_sha256):
+        return None
+    return lr_psnr(read_image(workspace.root / run.sr_path), read_image(workspace.root / image.lr_path), image)
 
 
 def _kernel_psnr(workspace: Workspace, run: RunRow, image: DataRow, hashes: Hashes, known: Known) -> float | None:
@@ -190,4 +209,5 @@ def _known_scores(workspace: Workspace) -> Known:
         (row.sr_sha256, row.hr_sha256, row.scale): row.measures for row in rows if set(row.measures) >= set(MEASURES)
     }
     kernels = {(row.kernel_sha256, row.true_kernel_sha256): row.kernel_psnr for row in rows}
-    return Known(measures, {pair: psnr for pair, psnr in kernels.items() if psnr is not None})
+    consistencies = {(row.sr_sha256, row.lr_sha256): row.psnr_lr for row in rows if row.psnr_lr is not None}
+    return Known(measures, {pair: psnr for pair, psnr in kernels.items() if psnr is not None}, consistencies)

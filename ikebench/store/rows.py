@@ -20,8 +20,13 @@ MEASURES = (
     "shift_y",  # HR px, SR against HR
     "shift_x",
     "psnr_registered",  # dB, with that shift undone
+    "stretch_y",  # HR px: the shift at the bottom less that at the top
+    "stretch_x",  # right less left
 )
 """Columns of `scores.parquet` that compare SR with HR."""
+
+LATER = ("stretch_y", "stretch_x", "psnr_lr")
+"""Columns that scores of older versions lack: null there, until they are scored again."""
 
 
 @dataclass(kw_only=True)
@@ -113,6 +118,7 @@ class ScoreRow(RunCase):
     hr_sha256: Text | None = None
     lr_sha256: Text | None = None
     kernel_psnr: Real | None = None  # dB, of an estimated kernel where the true one is known
+    psnr_lr: Real | None = None  # dB, of SR degraded as HR was against LR; null where that degradation is unknown
     upper_bound: Truth | None = None
     kernel_sha256: Text | None = None  # of the estimated kernel
     true_kernel_sha256: Text | None = None
