@@ -7,12 +7,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reports.files import FORMATS, clear, markdown_tables, write_report
+    from reports.files import DEFAULT_FORMATS, FORMATS, formats_in, markdown_tables, write_report
     from reports.protocols import PROTOCOLS
     from reports.summary import summarise
     from reports.tables import published
 
-__all__ = ["FORMATS", "PROTOCOLS", "clear", "markdown_tables", "published", "summarise", "write_report"]
+__all__ = [
+    "DEFAULT_FORMATS",
+    "FORMATS",
+    "PROTOCOLS",
+    "formats_in",
+    "markdown_tables",
+    "published",
+    "summarise",
+    "write_report",
+]
 
 _HOMES = {"PROTOCOLS": "protocols", "published": "tables", "summarise": "summary"}
 """Public name -> its module, where it is not `files`."""

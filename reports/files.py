@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,8 +11,17 @@ from reports import latex, markdown
 from reports.listings import alignment_listing, failure_listing, kernel_listing, note_listing, paired_listings
 from reports.summary import check_protocol, summarise
 from reports.tables import build_tables
+from reports.writing import write_all
 
-FORMATS = ("md", "tex", "html", "csv")
+FORMATS = {
+    "md": ("report.md",),
+    "tex": ("*-table2.tex", "*-table3.tex", "*-other.tex"),
+    "html": ("report.html",),
+    "csv": ("summary.csv",),
+}
+"""Format -> the names of its files."""
+
+DEFAULT_FORMATS = ("md", "html")
 
 
 def markdown_tables(scores: pd.DataFrame, protocol: str = "ike") -> str:
@@ -25,37 +33,47 @@ def markdown_tables(scores: pd.DataFrame, protocol: str = "ike") -> str:
 
 
 def write_report(
-    scores: pd.DataFrame, folder: str | Path, *, formats: Sequence[str] = ("md", "tex"), protocol: str = "ike"
+    scores: pd.DataFrame,
+    folder: str | Path,
+    *,
+    formats: Sequence[str] = DEFAULT_FORMATS,
+    protocol: str = "ike",
+    notes: bool = True,
 ) -> list[Path]:
     """Write the report into `folder` (made if missing) and return the files written.
 
     `scores` has one row per set, image, kind, scale, method and seed, as `scores.parquet`. Formats are `md`
-    (report.md), `tex` (`<set>-table2.tex`, `-table3.tex`, `-other.tex`), `html` (report.html) and `csv`
-    (summary.csv); each file is written to a temporary name and renamed. `protocol` is a key of PROTOCOLS.
+    (report.md), `tex` (a file per set and table, as `latex.file_name` says), `html` (report.html) and `csv`
+    (summary.csv). All files are written to temporary names first, then renamed; then those of the same formats that
+    are no longer of the report are removed, and none else. `protocol` is a key of PROTOCOLS; without `notes`, LaTeX
+    has no notes below its tables.
 
-    Raises ValueError for an unknown format or protocol, no format, no rows, or a missing column.
+    Raises ValueError for an unknown format or protocol, no format, no rows, or a missing column; OSError, the old
+    files as they were, where one cannot be written.
     """
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
         raise ValueError(f"unknown format {', '.join(map(repr, unknown)) or 'none'}; known: {', '.join(FORMATS)}")
     check_protocol(protocol)
-    contents = _contents(scores, formats, protocol)
+    contents = _contents(scores, formats, protocol, notes)
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [_write(folder / name, text) for name, text in contents.items()]
-    clear(folder, kept=paths)
+    outdated = {path for name in formats for path in _files(folder, name)}
+    paths = write_all({folder / name: text for name, text in contents.items()})
+    for path in outdated - set(paths):
+        path.unlink(missing_ok=True)
     return paths
 
 
-def clear(folder: str | Path, kept: Sequence[Path] = ()) -> None:
-    """Remove the reports that `write_report` left in `folder`, but those kept, so that none outlives its scores."""
-    names = ["report.md", "report.html", "summary.csv", "*-table2.tex", "*-table3.tex", "*-other.tex"]
-    for path in (path for name in names for path in Path(folder).glob(name)):
-        if path not in kept:
-            path.unlink(missing_ok=True)
+def formats_in(folder: str | Path) -> list[str]:
+    """Name the formats of which `folder` has files."""
+    return [name for name in FORMATS if _files(Path(folder), name)]
 
 
-def _contents(scores: pd.DataFrame, formats: Sequence[str], protocol: str) -> dict[str, str]:
+def _files(folder: Path, name: str) -> list[Path]:
+    return [path for pattern in FORMATS[name] for path in folder.glob(pattern)]
+
+
+def _contents(scores: pd.DataFrame, formats: Sequence[str], protocol: str, notes: bool) -> dict[str, str]:
     """File name -> text, for all formats."""
     summary = summarise(scores, protocol)
     tables = build_tables(scores, protocol, summary=summary)
@@ -72,18 +90,7 @@ def _contents(scores: pd.DataFrame, formats: Sequence[str], protocol: str) -> di
 
         contents["report.html"] = html.document(tables, pairs, others)
     if "tex" in formats:
-        contents |= {f"{table.set_name}-{table.key}.tex": latex.table(table) for table in tables}
+        contents |= {latex.file_name(table): latex.table(table, notes=notes) for table in tables}
     if "csv" in formats:
         contents["summary.csv"] = summary.to_csv(index=False)
     return contents
-
-
-def _write(path: Path, text: str) -> Path:
-    """Write under a temporary name, then rename: a reader never sees half a file."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from ikebench.errors import UserError, one_line
 from ikebench.files import write_atomic
-from ikebench.store.rows import MEASURES, schema_of
+from ikebench.store.rows import LATER, MEASURES, schema_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,8 +80,12 @@ def _read(path: Path, row: type, *, old: bool) -> pa.Table:
         table = pq.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise _unreadable(path, error) from error
-    if set(schema_of(row).names) - set(table.column_names) and not old:
+    schema = schema_of(row)
+    lacking = [name for name in schema.names if name not in table.column_names]
+    if set(lacking) - set(LATER) and not old:
         raise UserError(f"{path} is of another version of ikebench: run the step that makes it again")
+    for name in set(lacking) & set(LATER):
+        table = table.append_column(name, pa.nulls(len(table), schema.field(name).type))
     return table
 
 
