@@ -14,6 +14,7 @@ COMMANDS = {  # name -> module of `ikebench.commands`, and what it does in a lin
     "run": ("run", "Restore LR images, then score and report."),
     "score": ("score", "Score the SR images into scores.parquet, and report."),
     "report": ("report", "Write the tables from scores.parquet."),
+    "compare": ("compare", "Print what changed between two workspaces, with intervals."),
     "train": ("train", "Train a network on bicubic pairs."),
     "fetch": ("fetch", "Download DIV2K's validation images, or trained weights."),
     "list": ("list", "List methods, kinds, datasets or metrics, and their parameters."),
