@@ -53,7 +53,8 @@ def _pairs(before: pd.DataFrame, after: pd.DataFrame, protocol: str) -> pd.DataF
         sides.append(images.merge(lr.rename(columns={"lr_sha256": f"lr_{name}"})))
     pairs = sides[0].merge(sides[1], on=[*KEYS, "image"])
     pairs["other_lr"] = pairs["lr_before"].fillna("") != pairs["lr_after"].fillna("")
-    return pairs[np.isfinite(pairs[["before", "after"]].astype(float)).all(axis=1)]
+    finite = np.isfinite(pairs[["before", "after"]].to_numpy(dtype=float)).all(axis=1)
+    return pairs.loc[finite]
 
 
 def markdown(table: pd.DataFrame) -> str:

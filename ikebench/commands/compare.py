@@ -36,7 +36,7 @@ def command(
             say(f"{source}: {line}")
         tables.append(scores)
     try:
-        table = changed.changes(*tables, protocol)
+        table = changed.changes(tables[0], tables[1], protocol)
     except ValueError as error:
         raise UserError(str(error)) from error
     click.echo(table.to_csv(index=False) if form == "csv" else changed.markdown(table), nl=False)
