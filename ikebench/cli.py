@@ -16,6 +16,7 @@ COMMANDS = {  # name -> module of `ikebench.commands`, and what it does in a lin
     "score": ("score", "Score the SR images into scores.parquet, and report."),
     "report": ("report", "Write the tables from scores.parquet."),
     "figure": ("figure", "Draw crops of LR, HR and every method side by side."),
+    "compare": ("compare", "Print what changed between two workspaces, with intervals."),
     "train": ("train", "Train a network on bicubic pairs."),
     "fetch": ("fetch", "Download DIV2K's validation images, or trained weights."),
     "list": ("list", "List methods, kinds, datasets or metrics, and their parameters."),

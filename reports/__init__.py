@@ -7,16 +7,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reports.files import FORMATS, clear, markdown_tables, write_report
+    from reports.files import DEFAULT_FORMATS, FORMATS, formats_in, markdown_tables, write_report
     from reports.protocols import PROTOCOLS
     from reports.summary import summarise
     from reports.tables import published
     from reports.variants import variant_sections
 
 __all__ = [
+    "DEFAULT_FORMATS",
     "FORMATS",
     "PROTOCOLS",
-    "clear",
+    "formats_in",
     "markdown_tables",
     "published",
     "summarise",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from functools import partial
 from itertools import combinations
 from typing import Any
 
 import pandas as pd
 
+from reports.cells import in_columns
 from reports.comparison import cells_of
 from reports.footnotes import PARTIAL
 from reports.listings import Listing, signed
@@ -18,7 +19,7 @@ from reports.sections import Section
 from reports.tables import DASH, PAPER_PROTOCOL, about_images, published
 
 ORDER_HEADER = ("Cell", "Order in the paper", "Holds", "Reversed", "Not told apart")
-HEADER = ("Cell", "Method", "PSNR published", "ours", "difference", "SSIM published", "ours", "difference")
+DECIMALS = {"psnr": 3, "ssim": 4}
 ABOUT_ORDER = (
     "Every two methods of a cell by PSNR, the paper's better one first. Holds, reversed: the whole 95 % interval of "
     "the mean difference measured here is above or below 0; not told apart: it spans 0, or there are too few images. "
@@ -36,9 +37,8 @@ def section(results: Results) -> Section | None:
         if paired.empty:
             continue
         title = str(set_name)
-        rows = tuple(_row(row) for row in paired.to_dict("records"))
         images = set(results.scores.loc[results.scores["set"] == set_name, "image"].astype(str))
-        listings.append(Listing(f"{title}: difference", HEADER, "llrrrrrr", rows, about_images(images, of_set)))
+        listings.append(_difference_listing(f"{title}: difference", paired, about_images(images, of_set)))
         if orders := _orders(paired, results.differences):
             listings.append(Listing(f"{title}: order of methods", ORDER_HEADER, "lllll", orders, ABOUT_ORDER))
     return Section("Paper against measured", listings=tuple(listings)) if listings else None
@@ -58,13 +58,22 @@ def beside_paper(summary: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(cells) if cells else both
 
 
-def _row(row: dict[Hashable, Any]) -> tuple[str, ...]:
-    numbers = []
-    for metric, decimals in (("psnr", 3), ("ssim", 4)):
-        ours, theirs = row[metric], row[f"{metric}_published"]
-        numbers += [f"{theirs:.{decimals}f}", f"{ours:.{decimals}f}", signed(ours - theirs, decimals)]
-    name = method_name(row["method"]) + PARTIAL * bool(row["partial"])
-    return cell_name(row["kind"], row["scale"]), name, *numbers
+def _difference_listing(title: str, paired: pd.DataFrame, about: str) -> Listing:
+    """List what was published, what was measured and the difference: PSNR and SSIM of a method under each other."""
+    rows: list[tuple[str, ...]] = []
+    by_metric = [in_columns(paired, ["method"], partial(_text, metric)) for metric in DECIMALS]
+    for of_method in zip(*(found for _, found in by_metric), strict=True):
+        for metric, (row, texts) in zip(DECIMALS, of_method, strict=True):
+            name = method_name(row["method"]) + PARTIAL * bool(row["partial"]) if metric == "psnr" else ""
+            rows.append((name, metric.upper(), *texts))
+    cells = by_metric[0][0]
+    about = f"Published → measured here (difference). {about}"
+    return Listing(title, ("Method", "", *cells), "ll" + "r" * len(cells), tuple(rows), about)
+
+
+def _text(metric: str, row: dict[str, Any]) -> str:
+    ours, theirs, decimals = row[metric], row[f"{metric}_published"], DECIMALS[metric]
+    return f"{theirs:.{decimals}f} → {ours:.{decimals}f} ({signed(ours - theirs, decimals)})"
 
 
 def _orders(paired: pd.DataFrame, differences: dict[tuple[str, str, int], Differences]) -> tuple[tuple[str, ...], ...]:

@@ -1,4 +1,4 @@
-"""Alignment in words and as a map: where in the image SR lies beside HR, by how much, and what that is called."""
+"""How far SR lies off its HR, whether that changes over the image, what it costs; and whether SR explains its LR."""
 
 from __future__ import annotations
 
@@ -6,20 +6,25 @@ import math
 from collections.abc import Hashable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from reports.comparison import CELL
-from reports.listings import Listing, _in_order
+from reports.listings import Listing, in_order
 from reports.naming import cell_name, method_name
 from reports.tables import DASH
 
 NEAR = 0.25  # HR px for a shift, and this share of s - 1 for a stretch: nearer than that, it is what it is called
-MEASURES = ["shift_y", "shift_x", "stretch_y", "stretch_x"]
+SHIFTS = ["shift_y", "shift_x"]
+STRETCHES = ["stretch_y", "stretch_x"]
+MEASURES = [*SHIFTS, "psnr_registered"]
 
 ABOUT = (
-    "Shift of SR against HR in HR pixels at the top left, in the middle and at the bottom right (y, x; positive: "
-    "further down or right), from the median over images of the whole image's shift and of its change from end to end. "
-    "Spread: of that change, half the distance of its quartiles."
+    "Estimated shift of the SR images against HR in HR pixels (y, x; positive: further down or right), means over "
+    "images: of the whole image, and at its corners, from medians of the shift and of its change from end to end. "
+    "Registered: what they would score without the shift, RGB PSNR in dB, 6 + s pixels shaved. LR: PSNR in dB of SR, "
+    "degraded again as HR was, against the LR image, where that degradation is known: a high one says that SR explains "
+    "LR, not that it is right. None of this is in a table above."
 )
 
 
@@ -35,31 +40,50 @@ def describe(scale: int, shift: tuple[float, float], stretch: tuple[float, float
     return "aligned" if max(map(abs, shift)) < NEAR else f"the same everywhere: {_place(shift)}"
 
 
-def map_listing(scores: pd.DataFrame) -> Listing:
-    """List the shift at both ends and in the middle of the image per set, cell and method, and its name in words."""
-    header = ("Set", "Cell", "Method", "n", "Top left", "Middle", "Bottom right", "Spread", "In words")
+def alignment_listing(scores: pd.DataFrame) -> Listing:
+    """List shift, corners, registered PSNR and the name of it all per set, cell and method, where scores have them."""
     rows: tuple[tuple[str, ...], ...] = ()
     if set(MEASURES) <= set(scores):
-        known = scores.dropna(subset=["stretch_y", "stretch_x"])
-        grouped = known.groupby([*CELL, "method"], observed=True)[MEASURES]
-        spread = (grouped.quantile(0.75) - grouped.quantile(0.25)) / 2
-        middle = grouped.median().assign(
-            n=grouped.size(), spread=spread[["stretch_y", "stretch_x"]].max(axis=1)
-        )  # a method that is stopped early has stretches all over: their spread tells
-        rows = tuple(map(_row, _in_order(middle.reset_index())))
-    about = ABOUT if rows else "The scores carry no stretches: `ikebench score` measures them."
-    return Listing("Shift over the image", header, "lllrrrrrl", rows, about)
+        rows = tuple(map(_row, in_order(_measured(scores))))
+    names = ("Shift y, x", "Top left", "Bottom right", "Registered PSNR", "LR PSNR", "In words")
+    about = ABOUT if rows else "The scores carry no shifts."
+    return Listing("Alignment and LR consistency", ("Set", "Cell", "Method", *names), "lllrrrrrl", rows, about)
+
+
+def _measured(scores: pd.DataFrame) -> pd.DataFrame:
+    """Average over images: MEASURES, STRETCHES (medians) and their spread, and how many images are perfect."""
+    values = scores.reindex(columns=[*MEASURES, "psnr_lr", *STRETCHES]).astype(float)
+    perfect = np.isposinf(values["psnr_registered"])
+    values = values.mask(np.isposinf(values))
+    grouped = values.assign(perfect=perfect).groupby([scores[name] for name in (*CELL, "method")], observed=True)
+    spread = (grouped[STRETCHES].quantile(0.75) - grouped[STRETCHES].quantile(0.25)).max(axis=1) / 2
+    medians = grouped[SHIFTS].median().add_prefix("median_")
+    means = grouped[[*MEASURES, "psnr_lr"]].mean().join(grouped[STRETCHES].median()).join(medians)
+    return means.assign(perfect=grouped["perfect"].sum(), spread=spread).reset_index()
 
 
 def _row(row: dict[Hashable, Any]) -> tuple[str, ...]:
-    shift, stretch = ((row[f"{what}_y"], row[f"{what}_x"]) for what in ("shift", "stretch"))
-    places = [f"{shift[0] + end * stretch[0]:+.2f}, {shift[1] + end * stretch[1]:+.2f}" for end in (-0.5, 0.0, 0.5)]
-    words = describe(row["scale"], shift, stretch)
-    if row["spread"] >= NEAR * (row["scale"] - 1):
+    shift, stretch = [row[f"median_{name}"] for name in SHIFTS], [row[name] for name in STRETCHES]
+    corners = [
+        _pair(*(middle + end * change for middle, change in zip(shift, stretch, strict=True))) for end in (-0.5, 0.5)
+    ]
+    words = describe(row["scale"], (shift[0], shift[1]), (stretch[0], stretch[1]))
+    if row["spread"] >= NEAR * (row["scale"] - 1):  # a method that is stopped early is bent otherwise in each image
         words = "unclear: differs from image to image"
-    spread = DASH if math.isnan(row["spread"]) else f"{row['spread']:.2f}"
-    cell = cell_name(row["kind"], row["scale"])
-    return (str(row["set"]), cell, method_name(row["method"]), str(row["n"]), *places, spread, words)
+    return (
+        str(row["set"]),
+        cell_name(row["kind"], row["scale"]),
+        method_name(row["method"]),
+        _pair(*(row[name] for name in SHIFTS)),
+        *corners,
+        _registered_text(row["psnr_registered"], row["perfect"]),
+        DASH if math.isnan(row["psnr_lr"]) else f"{row['psnr_lr']:.2f}",
+        words,
+    )
+
+
+def _pair(y: float, x: float) -> str:
+    return DASH if math.isnan(y) or math.isnan(x) else f"{y:+.2f}, {x:+.2f}"
 
 
 def _place(shift: tuple[float, float]) -> str:
@@ -67,3 +91,10 @@ def _place(shift: tuple[float, float]) -> str:
     parts = [f"{abs(y):.1f} px {'down' if y > 0 else 'up'}"] * (abs(y) >= NEAR)
     parts += [f"{abs(x):.1f} px {'right' if x > 0 else 'left'}"] * (abs(x) >= NEAR)
     return " and ".join(parts)
+
+
+def _registered_text(psnr: float, perfect: int) -> str:
+    """Print a mean of finite values, and how many infinite ones it leaves out; ∞ where there are no others."""
+    if math.isnan(psnr):
+        return "∞" if perfect else DASH
+    return f"{psnr:.3f} ({perfect} infinite left out)" if perfect else f"{psnr:.3f}"

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from reports import about, against_paper, forest, verdict
-from reports.listings import Listing, alignment_listing, failure_listing, kernel_listing, paired_listings
+from reports.alignment import alignment_listing
+from reports.cost import can_be_drawn, cost_figure
+from reports.curves import curve_figure, ending_lines, psnr_curves
+from reports.drawing import draw_bytes
+from reports.kernel_pictures import kernel_figure
+from reports.listings import Listing, failure_listing, kernel_listing, paired_listings
 from reports.naming import method_name
 from reports.results import Results
 from reports.sections import Picture, Section
@@ -19,7 +25,7 @@ def sections(results: Results) -> list[Section]:
 
 
 def _facts(results: Results) -> Section:
-    return Section("", facts=about.facts(results.scores, results.summary, results.about))
+    return Section("", facts=about.facts(results.scores, results.summary, results.evidence.about))
 
 
 def _tables(results: Results) -> Section:
@@ -36,7 +42,7 @@ def _alignment(results: Results) -> Section | None:
 
 
 def _paired(results: Results) -> Section | None:
-    """Compare with the reference: a list and a forest plot of each set."""
+    """Compare with the reference: a list and a forest plot of each set, and what a gain costs."""
     found = results.against_reference
     if found.empty:
         return None
@@ -49,12 +55,35 @@ def _paired(results: Results) -> Section | None:
         )
         for set_name, of_set in found.groupby("set", observed=True)
     ]
-    listings = paired_listings(found, results.summary, results.reference)
-    return Section("Paired differences", listings=tuple(listings), pictures=tuple(pictures))
+    if can_be_drawn(results.scores, results.protocol):
+        alt = "PSNR gain over bicubic against seconds per image, a panel for each degradation and scale."
+        pictures.append(_figure("cost.svg", alt, partial(cost_figure, results.scores, results.protocol)))
+    listings = paired_listings(found, results.summary, results.reference, results.scores)
+    return Section("Paired differences and cost", listings=tuple(listings), pictures=tuple(pictures))
+
+
+def _courses(results: Results) -> Section | None:
+    """Show how trainings went, where they were traced."""
+    traces = results.evidence.traces
+    if traces is None or psnr_curves(traces).empty:
+        return None
+    alt = "PSNR along the trainings, a line for each method; how each ends is said above."
+    picture = _figure("curves.svg", alt, partial(curve_figure, traces))
+    return Section("Courses of training", points=tuple(ending_lines(traces)), pictures=(picture,))
 
 
 def _kernels(results: Results) -> Section | None:
-    return _of_listing(kernel_listing(results.scores))
+    """Show estimated kernels, as a list where the true ones are known, and as pictures."""
+    listing = kernel_listing(results.scores)
+    listings = (listing,) if listing.rows else ()
+    rows = results.evidence.kernels
+    alt = "Kernels as pictures: the true one, where it is known, and the estimated ones, with their PSNR."
+    pictures = (_figure("kernels.png", alt, partial(kernel_figure, rows)),) if rows else ()
+    return Section(listing.title, listings=listings, pictures=pictures) if listings or rows else None
+
+
+def _figure(name: str, alt: str, figure: Callable[[], Any]) -> Picture:
+    return Picture(name, alt, lambda: draw_bytes(figure(), name.rpartition(".")[2]))
 
 
 def _failures(results: Results) -> Section | None:
@@ -74,6 +103,7 @@ SECTIONS: tuple[Callable[[Results], Section | None], ...] = (
     _variants,
     _alignment,
     _paired,
+    _courses,
     _kernels,
     _failures,
 )

@@ -20,6 +20,8 @@ STYLE: Any = {  # of matplotlib (its stubs want literal names)
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # which matplotlib brings along: equal on every machine
     "pdf.fonttype": 42,  # whole TrueType fonts: publishers refuse Type 3
+    "svg.fonttype": "path",  # a page has none of the fonts
+    "svg.hashsalt": "ikebench",  # or names inside would be random
     "axes.linewidth": 0.6,
 }
 
@@ -29,10 +31,12 @@ def draw_bytes(figure: Figure, file_format: str, about: Mapping[str, str] | None
     from matplotlib import rc_context
 
     about = about or {}
-    names = {"png": {"title": "Title", "about": "Description"}, "pdf": {"title": "Title", "about": "Subject"}}
+    names: dict[str, dict[str, str]] = {
+        "png": {"title": "Title", "about": "Description"},
+        "pdf": {"title": "Title", "about": "Subject"},
+    }
     metadata: dict[str, str | None] = {names[file_format][key]: text for key, text in about.items()}
-    if file_format == "pdf":
-        metadata["CreationDate"] = None
+    metadata |= {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(file_format, {})
     sink = BytesIO()
     with rc_context(STYLE):
         figure.savefig(sink, format=file_format, dpi=figure.dpi, metadata=metadata)

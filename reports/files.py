@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from reports import latex, markdown
-from reports.about import About
 from reports.contents import sections
+from reports.evidence import Evidence
 from reports.results import Results
 from reports.sections import Section
 from reports.summary import check_protocol
 from reports.tables import build_tables
+from reports.writing import write_all
 
-if TYPE_CHECKING:
-    from reports.page.gallery import Load
+FORMATS = {
+    "md": ("report.md",),
+    "tex": ("*-table2.tex", "*-table3.tex", "*-other.tex"),
+    "html": ("report.html", "*-forest.svg", "cost.svg", "curves.svg", "kernels.png"),
+    "csv": ("summary.csv", "paired.csv"),
+}
+"""Format -> the names of its files; drawings are of the HTML page, which holds them, and report.md shows them too."""
 
-FORMATS = ("md", "tex", "html", "csv")
+DEFAULT_FORMATS = ("md", "html")
 
 
 def markdown_tables(scores: pd.DataFrame, protocol: str = "ike") -> str:
@@ -36,65 +40,59 @@ def write_report(
     scores: pd.DataFrame,
     folder: str | Path,
     *,
-    formats: Sequence[str] = ("md", "tex"),
+    formats: Sequence[str] = DEFAULT_FORMATS,
     protocol: str = "ike",
-    about: About | None = None,
     against: str | None = None,
-    load: Load | None = None,
+    notes: bool = True,
+    evidence: Evidence | None = None,
 ) -> list[Path]:
     """Write the report into `folder` (made if missing) and return the files written.
 
     `scores` has one row per set, image, kind, scale, method and seed, as `scores.parquet`. Formats are `md`
-    (report.md), `tex` (`<set>-table2.tex`, `-table3.tex`, `-other.tex`), `html` (report.html, and its drawings as
-    `<set>-forest.svg` where Matplotlib is installed) and `csv` (summary.csv; paired.csv, every two methods of a cell);
-    each file is written to a temporary name and renamed. `protocol` is a key of PROTOCOLS, `about` what the scores do
-    not hold, `against` the method that all others are held against, bicubic without it. `load` reads the images of a
-    row of scores for the page (`reports.page.gallery`); without it, the page has no pictures.
+    (report.md), `tex` (a file per set and table, as `latex.file_name` says), `html` (report.html and, where Matplotlib
+    is installed, its drawings) and `csv` (summary.csv; paired.csv, every two methods of a cell). All files are written
+    to temporary names first, then renamed; then those of the same formats that are no longer of the report are removed,
+    and none else. `protocol` is a key of PROTOCOLS, `against` the method that all others are held against, bicubic
+    without it; without `notes`, LaTeX has no notes below its tables; `evidence` is what the scores do not hold.
 
-    Raises ValueError for an unknown format, protocol or reference, no format, no rows, or a missing column.
+    Raises ValueError for an unknown format, protocol or reference, no format, no rows, or a missing column; OSError,
+    the old files as they were, where one cannot be written.
     """
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
         raise ValueError(f"unknown format {', '.join(map(repr, unknown)) or 'none'}; known: {', '.join(FORMATS)}")
     check_protocol(protocol)
-    contents = _contents(Results(scores, protocol, about or About(), against), formats, load)
+    contents = _contents(Results(scores, protocol, against, evidence or Evidence()), formats, notes)
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [_write(folder / name, text) for name, text in contents.items()]
-    clear(folder, kept=paths)
+    outdated = {path for name in formats for path in _files(folder, name)}
+    paths = write_all({folder / name: content for name, content in contents.items()})
+    for path in outdated - set(paths):
+        path.unlink(missing_ok=True)
     return paths
 
 
-def clear(folder: str | Path, kept: Sequence[Path] = ()) -> None:
-    """Remove the reports that `write_report` left in `folder`, but those kept, so that none outlives its scores."""
-    names = [
-        "report.md",
-        "report.html",
-        "summary.csv",
-        "paired.csv",
-        "*-forest.svg",
-        "*-table2.tex",
-        "*-table3.tex",
-        "*-other.tex",
-    ]
-    for path in (path for name in names for path in Path(folder).glob(name)):
-        if path not in kept:
-            path.unlink(missing_ok=True)
+def formats_in(folder: str | Path) -> list[str]:
+    """Name the formats of which `folder` has files."""
+    return [name for name in FORMATS if _files(Path(folder), name)]
 
 
-def _contents(results: Results, formats: Sequence[str], load: Load | None) -> dict[str, str | bytes]:
-    """File name -> content, for all formats; pictures are drawn for the HTML page, and shown in report.md beside it."""
+def _files(folder: Path, name: str) -> list[Path]:
+    return [path for pattern in FORMATS[name] for path in folder.glob(pattern)]
+
+
+def _contents(results: Results, formats: Sequence[str], notes: bool) -> dict[str, str | bytes]:
+    """File name -> content, for all formats; drawings are made for the HTML page, and shown in report.md beside it."""
     built = sections(results)
-    pictures = _draw(built) if "html" in formats else {}
+    drawings = _draw(built) if "html" in formats else {}
     contents: dict[str, str | bytes] = {}
     if "md" in formats:
-        contents["report.md"] = markdown.document(built, pictures)
+        contents["report.md"] = markdown.document(built, drawings)
     if "html" in formats:
         from reports import html  # Jinja2, which the other formats do not wait for
 
-        contents |= {"report.html": html.document(built, pictures, results, load), **pictures}
+        contents |= {"report.html": html.document(built, drawings, results), **drawings}
     if "tex" in formats:
-        contents |= {f"{table.set_name}-{table.key}.tex": latex.table(table) for table in results.tables}
+        contents |= {latex.file_name(table): latex.table(table, notes=notes) for table in results.tables}
     if "csv" in formats:
         contents["summary.csv"] = results.summary.to_csv(index=False)
         contents["paired.csv"] = results.pairs.to_csv(index=False)
@@ -106,14 +104,3 @@ def _draw(built: Sequence[Section]) -> dict[str, bytes]:
     if find_spec("matplotlib") is None:
         return {}
     return {picture.name: picture.draw() for section in built for picture in section.pictures}
-
-
-def _write(path: Path, content: str | bytes) -> Path:
-    """Write under a temporary name, then rename: a reader never sees half a file."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import jinja2
 from markupsafe import Markup
 
-from reports.page.gallery import Gallery, Load, hang
+from reports.page.gallery import Gallery, hang
 from reports.page.pictures import ERROR_TOP, error_key
 from reports.page.runs import page_data
 from reports.page.strips import choose
@@ -17,18 +17,17 @@ from reports.results import Results
 from reports.sections import Section
 
 MOST = 9_000_000  # characters of data and pictures; with text and tables the page stays below 10 MB
+MEDIA_TYPES = {"svg": "image/svg+xml", "png": "image/png"}
 LEAST_FOR_PICTURES = 1_000_000  # however many scores there are
 
 
-def document(
-    sections: Sequence[Section], drawings: dict[str, bytes], results: Results, load: Load | None = None
-) -> str:
-    """Render all sections, with the drawn SVG `drawings` (file name -> content) inside, pictures, and all runs.
+def document(sections: Sequence[Section], drawings: dict[str, bytes], results: Results) -> str:
+    """Render all sections, with the `drawings` (file name -> content) inside, pictures of images, and all runs.
 
-    Nothing outside the page is needed to read it. `load` reads images of the scores; without it there are no pictures.
+    Nothing outside the page is needed to read it.
     """
     data = json.dumps(page_data(results.scores, results.protocol), ensure_ascii=False, separators=(",", ":"))
-    gallery = _gallery(results, load, max(MOST - len(data), LEAST_FOR_PICTURES)) if load else None
+    gallery = _gallery(results, max(MOST - len(data), LEAST_FOR_PICTURES))
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("reports", "page"),
         autoescape=True,
@@ -39,7 +38,7 @@ def document(
     environment.filters["slug"] = _slug
     page = environment.get_template("page.html.j2").render(
         sections=sections,
-        drawings={name: _data_uri(drawn) for name, drawn in drawings.items()},
+        drawings={name: _data_uri(name, drawn) for name, drawn in drawings.items()},
         gallery=gallery,
         error_key=error_key() if gallery else "",
         error_top=ERROR_TOP,
@@ -53,14 +52,16 @@ def _slug(title: str) -> str:
     return "-".join(title.lower().split())
 
 
-def _data_uri(svg: bytes) -> str:
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
+def _data_uri(name: str, drawn: bytes) -> str:
+    kind = MEDIA_TYPES[name.rpartition(".")[2]]
+    return f"data:{kind};base64,{base64.b64encode(drawn).decode()}"
 
 
-def _gallery(results: Results, load: Load, most: float) -> Gallery | None:
-    """Hang the pictures; None where nothing is scored."""
-    choices = choose(results.scores, results.protocol)
-    return hang(choices, load, most) if choices else None
+def _gallery(results: Results, most: float) -> Gallery | None:
+    """Hang the pictures; None where nothing is scored, or no images are to be had."""
+    load = results.evidence.load
+    choices = choose(results.scores, results.protocol) if load else []
+    return hang(choices, load, most) if load and choices else None
 
 
 def _inside_script(data: str) -> str:

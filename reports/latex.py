@@ -1,12 +1,24 @@
-"""One table as a LaTeX float (booktabs, xcolor): best measured number in red, second best in blue."""
+"""One table as a LaTeX float: best measured number in red, second best in blue.
+
+A `table*`: over both columns of a two-column paper, and as wide as the text of another. LaTeX itself measures each
+block and makes it smaller where it is wider than that, so that one file fits both.
+"""
 
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 
 from reports.tables import Block, Cell, Row, Table
 
-PREAMBLE = "% Needs in the preamble:\n%   \\usepackage{booktabs}\n%   \\usepackage{xcolor}\n"
+PREAMBLE = (
+    "% Needs in the preamble:\n%   \\usepackage{booktabs}\n%   \\usepackage{graphicx}\n%   \\usepackage{xcolor}\n"
+)
+UNICODE = (
+    "% Holds characters that pdflatex does not know: compile with xelatex or lualatex, and a font that has them\n"
+    "% (for Chinese: \\usepackage{ctex}).\n"
+)
+FIT = "\\ifdim\\wd0>\\linewidth\\resizebox{\\linewidth}{!}{\\usebox0}\\else\\usebox0\\fi\\par\\medskip"
 LEGEND = (
     "\\textcolor{red}{Red}: best, \\textcolor{blue}{blue}: second best of the measured numbers; "
     "\\textcolor{gray}{gray}: published, or an upper bound."
@@ -19,12 +31,16 @@ SPECIALS = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     "–": "--",
+    "−": "$-$",
+    "±": r"$\pm$",
+    "≥": r"$\geq$",
+    "≤": r"$\leq$",
     "×": r"$\times$",
     "∞": r"$\infty$",
-    "±": r"$\pm$",
     "†": r"\textsuperscript{\dag}",
     "‡": r"\textsuperscript{\ddag}",
 } | {character: "\\" + character for character in "&%$#_{}"}
+LAST_LATIN = 0x17F  # of Latin Extended-A
 COLOURS = {1: "red", 2: "blue"}
 
 
@@ -76,16 +92,40 @@ def _block(block: Block, upscale: str, counts: bool) -> list[str]:
     ]
 
 
-def table(content: Table) -> str:
+def file_name(content: Table) -> str:
+    """Name the table's file, in characters that LaTeX can read: a set's name with others has a hash in their place."""
+    return f"{_stem(content)}.tex"
+
+
+def _stem(content: Table) -> str:
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", content.set_name)
+    if safe != content.set_name:
+        safe = f"{safe.strip('-') or 'set'}-{sha256(content.set_name.encode()).hexdigest()[:6]}"
+    return f"{safe}-{content.key}"
+
+
+def table(content: Table, *, notes: bool = True) -> str:
     """Render the content of one .tex file: a comment with the packages it needs, then a table float."""
-    label = re.sub(r"[^A-Za-z0-9]+", "-", f"{content.set_name}-{content.key}")
     lines = [
-        r"\begin{table}",
-        r"\centering\footnotesize\setlength{\tabcolsep}{2pt}\setlength{\belowcaptionskip}{6pt}",
+        r"\begin{table*}",
+        r"\centering\footnotesize\sloppy\setlength{\tabcolsep}{2pt}\setlength{\belowcaptionskip}{6pt}",
         f"\\caption{{{escape(content.title)}. {escape(content.caption)} {LEGEND}}}",
-        f"\\label{{tab:{label}}}",
+        f"\\label{{tab:{_stem(content)}}}",
     ]
     for block in content.blocks:
-        lines += [*_block(block, content.upscale, content.counts), r"\par\medskip"]
-    lines += [f"{{\\footnotesize {escape(footnote)}.\\par}}" for footnote in content.footnotes]
-    return PREAMBLE + "\n".join([*lines, r"\end{table}"]) + "\n"
+        lines += [r"\sbox0{%", *_block(block, content.upscale, content.counts), "}%", FIT]
+    lines += _notes(content.footnotes) if notes else []
+    text = "\n".join([*lines, r"\end{table*}"]) + "\n"
+    return PREAMBLE + UNICODE * _needs_unicode(text) + text
+
+
+def _notes(footnotes: tuple[str, ...]) -> list[str]:
+    if not footnotes:
+        return []
+    paragraphs = [f"{escape(footnote)}.\\par" for footnote in footnotes]
+    return [r"\begin{minipage}{\linewidth}\footnotesize\raggedright", *paragraphs, r"\end{minipage}"]
+
+
+def _needs_unicode(text: str) -> bool:
+    """Say whether some character is none of pdflatex's: its own fonts have the Latin letters with accents."""
+    return any(ord(character) > LAST_LATIN for character in text)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from reports.comparison import CELL
@@ -37,7 +36,7 @@ ABOUT_PAIRS = (
 )
 
 
-def _in_order(rows: pd.DataFrame) -> list[dict[Hashable, Any]]:
+def in_order(rows: pd.DataFrame) -> list[dict[Hashable, Any]]:
     """Sort rows by set, kind (the paper's order), scale and method; stable within."""
     ranked = rows.assign(_kind=_places(rows["kind"], kind_order), _method=_places(rows["method"], method_order))
     return ranked.sort_values(["set", "_kind", "scale", "_method"], kind="stable").to_dict("records")
@@ -60,24 +59,28 @@ def _p_text(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def paired_listings(differences: pd.DataFrame, summary: pd.DataFrame, reference: str) -> list[Listing]:
+def paired_listings(
+    differences: pd.DataFrame, summary: pd.DataFrame, reference: str, scores: pd.DataFrame
+) -> list[Listing]:
     """Make one list of the differences from `reference` for each set; `differences` as of `against_reference`.
 
-    `summary` is that of the same scores.
+    `summary` is that of the same scores; `s/image` the mean seconds of a method, where the scores have them.
     """
     partial = set(summary[summary["partial"]][[*CELL, "method"]].itertuples(index=False, name=None))
-    header = ("Cell", "Method", "n", "Mean (dB)", "95 % interval", "p (Holm)")
+    header = ("Cell", "Method", "n", "Mean (dB)", "95 % interval", "p (Holm)", "s/image")
+    seconds = scores.reindex(columns=[*CELL, "method", "seconds"]).groupby([*CELL, "method"], observed=True)["seconds"]
+    cost = seconds.mean().to_dict()
     listings = []
     for set_name, of_set in differences.groupby("set", observed=True):
-        rows = tuple(_paired_row(row, partial) for row in _in_order(of_set))
+        rows = tuple(_paired_row(row, partial, cost) for row in in_order(of_set))
         about = ABOUT_PAIRS.format(reference=method_name(reference))
         if any(PARTIAL in row[1] for row in rows):
             about += f" {PARTIAL} fewer iterations than the paper trains."
-        listings.append(Listing(f"{set_name}, against {method_name(reference)}", header, "llrrrr", rows, about))
+        listings.append(Listing(f"{set_name}, against {method_name(reference)}", header, "llrrrrr", rows, about))
     return listings
 
 
-def _paired_row(row: dict[Hashable, Any], partial: set[tuple]) -> tuple[str, ...]:
+def _paired_row(row: dict[Hashable, Any], partial: set[tuple], cost: dict[Hashable, float]) -> tuple[str, ...]:
     """Print one comparison; `partial` holds the (set, kind, scale, method) trained for too few iterations."""
     case = (row["set"], row["kind"], row["scale"], row["method"])
     return (
@@ -87,42 +90,8 @@ def _paired_row(row: dict[Hashable, Any], partial: set[tuple]) -> tuple[str, ...
         signed(row["mean_difference"]),
         DASH if math.isnan(row["low"]) else f"{signed(row['low'])} to {signed(row['high'])}",
         _p_text(row["p_holm"]),
+        DASH if math.isnan(cost.get(case, math.nan)) else f"{cost[case]:.3g}",
     )
-
-
-def alignment_listing(scores: pd.DataFrame) -> Listing:
-    """List the mean shift of every method's images against HR, and the PSNR with it undone (where scores have them)."""
-    measures = ["shift_y", "shift_x", "psnr_registered"]
-    rows: tuple[tuple[str, ...], ...] = ()
-    if set(measures) <= set(scores):
-        values = scores[measures].astype(float)
-        perfect = np.isposinf(values["psnr_registered"])
-        values["psnr_registered"] = values["psnr_registered"].mask(perfect)
-        grouped = values.assign(perfect=perfect).groupby([scores[name] for name in (*CELL, "method")], observed=True)
-        means = grouped[measures].mean().assign(perfect=grouped["perfect"].sum()).reset_index()
-        rows = tuple(
-            (
-                str(row["set"]),
-                cell_name(row["kind"], row["scale"]),
-                method_name(row["method"]),
-                *(DASH if math.isnan(row[name]) else f"{row[name]:+.2f}" for name in measures[:2]),
-                _registered_text(row["psnr_registered"], row["perfect"]),
-            )
-            for row in _in_order(means)
-        )
-    about = (
-        "Estimated shift of the SR images against HR in HR pixels (positive: further down or right), and what "
-        "they would score without it: RGB PSNR in dB, 6 + s pixels shaved. Means over images, in no table above."
-    )
-    header = ("Set", "Cell", "Method", "Shift y", "Shift x", "Registered PSNR")
-    return Listing("Alignment", header, "lllrrr", rows, about if rows else "The scores carry no shifts.")
-
-
-def _registered_text(psnr: float, perfect: int) -> str:
-    """Print a mean of finite values, and how many infinite ones it leaves out; ∞ where there are no others."""
-    if math.isnan(psnr):
-        return "∞" if perfect else DASH
-    return f"{psnr:.3f} ({perfect} infinite left out)" if perfect else f"{psnr:.3f}"
 
 
 def kernel_listing(scores: pd.DataFrame) -> Listing:
@@ -139,7 +108,7 @@ def kernel_listing(scores: pd.DataFrame) -> Listing:
                 str(row["count"]),
                 f"{row['mean']:.2f}",
             )
-            for row in _in_order(groups)
+            for row in in_order(groups)
         )
     about = "PSNR of the estimated kernels against the true ones in dB, centres of mass aligned; means over images."
     header = ("Set", "Cell", "Method", "n", "Kernel PSNR")
@@ -153,7 +122,7 @@ def failure_listing(scores: pd.DataFrame, protocol: str) -> Listing:
     """
     failed = failures(scores, protocol)
     reasons: dict[str, list[dict[Hashable, Any]]] = {}
-    for row in _in_order(failed.assign(error=failed["error"].map(without_folders))):
+    for row in in_order(failed.assign(error=failed["error"].map(without_folders))):
         without_image = re.sub(rf"(?<!\w){re.escape(str(row['image']))}(?!\w)", "", str(row["error"]))
         reasons.setdefault(re.sub(r"\d+", "0", without_image), []).append(row)
     rows = tuple(

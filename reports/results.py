@@ -7,7 +7,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from reports.about import About
+from reports.evidence import Evidence
 from reports.pairs import Differences, against_reference, by_cell, choose_reference
 from reports.statistics import paired_differences
 from reports.summary import summarise
@@ -23,8 +23,8 @@ class Results:
 
     scores: pd.DataFrame
     protocol: str = "ike"
-    about: About = field(default_factory=About)
     against: str | None = None
+    evidence: Evidence = field(default_factory=Evidence)
 
     @cached_property
     def summary(self) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import numpy as np
 from score_frames import frame, run
 
 import reports
+from reports.evidence import Evidence
 
 VOID = {"meta", "img", "input", "br", "link"}
 METHODS = {"bicubic": 4.0, "ike": 1.0, "my_own": 2.0}  # name -> how much it blurs
@@ -43,7 +44,7 @@ def load(score, which):
 def page(folder, scores=None, load=load):
     """Write the page of scores; gives its path."""
     scores = scores_of_three() if scores is None else scores
-    path, *_ = reports.write_report(scores, folder, formats=["html"], load=load)
+    path, *_ = reports.write_report(scores, folder, formats=["html"], evidence=Evidence(load=load))
     return path
 
 

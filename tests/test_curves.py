@@ -86,9 +86,9 @@ def test_losses_alone_make_no_figure():
 def test_the_report_draws_what_was_traced(ikebench, medians, tmp_path):
     medians(0)
     assert ikebench("run", "--methods", "zssr", "--iterations", "4", "--trace", "2").code == 0
-    assert (tmp_path / "bench/report/curves.pdf").exists()
-    ended = ikebench("report")
-    assert ended.code == 0 and "photos, Median ×2: ZSSR " in ended.err and "curves.png" in ended.err
+    text = (tmp_path / "bench/report/report.md").read_text(encoding="utf-8")
+    assert (tmp_path / "bench/report/curves.svg").exists()
+    assert "- photos, Median ×2: ZSSR " in text and "](curves.svg)" in text
     for trace in (tmp_path / "bench/sr").rglob("*_trace.parquet"):
         trace.unlink()
-    assert ikebench("report").code == 0 and not (tmp_path / "bench/report/curves.png").exists()
+    assert ikebench("report").code == 0 and not (tmp_path / "bench/report/curves.svg").exists()

@@ -83,7 +83,7 @@ DECISIVE = {
     "name": lambda: key(name="other"),
     "version": lambda: key(Newer()),
     "hyperparameter": lambda: key(ZSSR(width=32)),
-    "seed": lambda: key(selection=Selection(seed=1)),
+    "seed": lambda: key(selection=Selection(seeds=(1,))),
     "precision": lambda: key(selection=Selection(precision="bf16")),
     "image, for its seed": lambda: key(image="dog"),
     "kind, for its seed": lambda: key(kind="random"),
@@ -115,7 +115,7 @@ def test_weights_count_for_those_who_take_some():
 
 
 def test_bicubic_knows_neither_seed_nor_precision():
-    other = job(Bicubic(), selection=Selection(seed=5, precision="bf16"))
+    other = job(Bicubic(), selection=Selection(seeds=(5,), precision="bf16"))
     assert other.key == key(Bicubic()) == key(Bicubic(), image="dog") != key(Bicubic(), scale=4)
     assert other.case.seed == 0 and other.row().precision == "fp32"
 
@@ -127,7 +127,7 @@ def test_tiles_count_where_they_change_the_image():
 
 def test_who_does_not_say_uses_seed_precision_and_tiles():
     assert uses(Unsaid) == {"seed", "precision", "tile"}
-    assert len({key(Unsaid()), key(Unsaid(tile=32)), key(Unsaid(), selection=Selection(seed=1))}) == 3
+    assert len({key(Unsaid()), key(Unsaid(tile=32)), key(Unsaid(), selection=Selection(seeds=(1,)))}) == 3
 
 
 def test_a_method_that_says_what_there_is_not(install_method):

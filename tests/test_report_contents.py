@@ -14,6 +14,7 @@ from ikebench.commands.about import about
 from ikebench.store.workspace import Workspace
 from reports import against_paper, contents, forest, latex, verdict
 from reports.about import About
+from reports.evidence import Evidence
 from reports.naming import without_folders
 from reports.pairs import Difference, against_reference, choose_reference
 from reports.results import Results
@@ -43,7 +44,7 @@ def points(*rows, **options):
 def test_five_facts():
     made_by = About("0.1.0", "0123456789abcdef", True, "2026-11-26", "ikebench run --methods ike", "fp32", "AMD EPYC")
     rows = [run("ike", iterations=20, seed=seed, device="cpu") for seed in (0, 3)] + [run("bicubic", kind="random")]
-    (facts, *_) = contents.sections(Results(frame(*rows), about=made_by))
+    (facts, *_) = contents.sections(Results(frame(*rows), evidence=Evidence(about=made_by)))
     assert dict(facts.facts) == {
         "Images": "set5, 1 image (Median ×2, Random ×2)",
         "Runs": "seeds 0, 3; iterations 20 of 3000 (IKE); precision fp32",
@@ -195,8 +196,8 @@ def test_the_spread_is_printed_beside_the_mean_and_never_ranked():
 def test_the_papers_numbers_beside_ours():
     section = against_paper.section(Results(frame(*steady({"edsr": 6.0, "ike": 9.0, "zssr": 1.0}))))
     differences, order = section.listings
-    assert [row[1] for row in differences.rows] == ["EDSR", "IKE"]
-    published, ours, difference = map(float, differences.rows[0][2:5])
+    assert [row[:2] for row in differences.rows] == [("EDSR", "PSNR"), ("", "SSIM"), ("IKE", "PSNR"), ("", "SSIM")]
+    published, ours, difference = map(float, re.split(r" → | \(", differences.rows[0][2].rstrip(")")))
     assert published == 26.329 and difference == pytest.approx(ours - published, abs=2e-3)
     assert "other images" in differences.about
     assert order.rows[0][:2] == ("Median ×2", "IKE > EDSR") and order.rows[0][2].startswith(
@@ -315,7 +316,7 @@ def full(images="abcde"):
 
 def test_seven_methods_five_images_three_kinds_are_a_short_report_without_machine_paths(tmp_path):
     made_by = About(command="ikebench run --methods ike --lr /home/me/lr", date="2026-11-26")
-    reports.write_report(full(), tmp_path, formats=["md", "html", "csv"], about=made_by)
+    reports.write_report(full(), tmp_path, formats=["md", "html", "csv"], evidence=Evidence(about=made_by))
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert len(text.splitlines()) < 150
     for name in ("report.md", "report.html"):
@@ -329,4 +330,4 @@ def test_against_is_an_option_of_the_command(ikebench, photos):
     assert wrong.code == 2 and "no scores of 'bicubik' to compare with; there are: bicubic" in wrong.err
     assert ikebench("report", "--against", "bicubic").code == 0
     text = (photos.parent / "bench/report/report.md").read_text()
-    assert "**Command:** ikebench run --methods bicubic\n" in text and "**Made by:** ikebench " in text
+    assert "**Command:** ikebench run --methods bicubic" in text and "**Made by:** ikebench " in text

@@ -68,6 +68,37 @@ def scales_option(default: str | None) -> Decorator:
     return click.option("--scale", "scales", default=default, show_default=True, callback=read_by(_scales), help=text)
 
 
+def read_names(text: str) -> list[str]:
+    """Read `a,b`."""
+    return list(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
+
+
+def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that choose scores: --dataset, --methods, --kind and --scale."""
+    command = scales_option(None)(command)
+    for flag, name, what in (
+        ("--kind", "kinds", "degradations"),
+        ("--methods", "methods", "methods"),
+        ("--dataset", "sets", "sets"),
+    ):
+        text = f"Only these {what}, between commas."
+        command = click.option(flag, name, default=None, callback=read_by(read_names), help=text)(command)
+    return command
+
+
+def seeds_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --seeds, or --seed for one."""
+    return click.option(
+        "--seeds",
+        "--seed",
+        "seeds",
+        default="0",
+        show_default=True,
+        callback=read_by(_seeds),
+        help="Of the training, between commas; each seed is a result.",
+    )(command)
+
+
 SET_HELP = "Change a parameter; `ikebench list methods NAME` and `list kinds NAME` show them."
 
 
@@ -102,3 +133,11 @@ def _scales(text: str) -> list[int]:
     if not scales or any(scale not in SCALES for scale in scales):
         raise UserError(f"--scale {text}: give 2, 3 or 4, or several between commas")
     return list(dict.fromkeys(scales))
+
+
+def _seeds(text: str) -> list[int]:
+    """Read `0,1,2`."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise UserError(f"--seeds {text}: give whole numbers from 0, between commas")
+    return list(dict.fromkeys(map(int, parts)))

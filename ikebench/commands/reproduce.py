@@ -17,6 +17,7 @@ from ikebench.commands.options import (
     read_by,
     say,
     scales_option,
+    seeds_option,
     weights_option,
     workers_option,
     workspace_option,
@@ -69,17 +70,6 @@ class ReproduceOptions:
     dry_run: bool = False
 
 
-def _seeds(text: str) -> list[int]:
-    """Read `0,1,2`."""
-    try:
-        seeds = [int(part) for part in text.split(",")]
-    except ValueError:
-        seeds = []
-    if not seeds or min(seeds) < 0:
-        raise UserError(f"--seeds {text}: give 0 or more, several between commas")
-    return list(dict.fromkeys(seeds))
-
-
 @click.command()
 @click.argument("plan", metavar="table2|table3|ablation|PLAN.toml", callback=read_by(read_plan))
 @click.option("--images", type=click.IntRange(min=1), default=None, help="Only the first images.  [default: all]")
@@ -90,7 +80,7 @@ def _seeds(text: str) -> list[int]:
     help="Start no image that will not end within so many hours; the same command goes on.",
 )
 @scales_option(None)
-@click.option("--seeds", "--seed", default="0", show_default=True, callback=read_by(_seeds), help="Between commas.")
+@seeds_option
 @click.option(
     "--iterations",
     type=click.IntRange(min=0),
@@ -188,21 +178,16 @@ class Work:
             say(f"{label}: {count} results of other settings or other LR images will be replaced")
 
     def _planned(self, choices: Sequence[jobs.MethodChoice], set_name: str) -> list[jobs.Job]:
-        """Plan every job once: what uses no seed is the same for all seeds."""
+        """Plan every job, the costliest first."""
         options, plan = self.options, self.options.plan
         scales = options.scales or plan.scales
         found = find(choices, scales, options.weights, options.workspace.weights_folder)
-        planned: dict[str, jobs.Job] = {}
-        lines = list(found.missing)
-        for seed in options.seeds:
-            limit = options.images or plan.images
-            selection = jobs.Selection(plan.kinds, scales, set_name, limit, seed=seed, precision=options.precision)
-            of_seed, left_out = jobs.plan(self.data, choices, selection, found.files)
-            planned |= {job.sr_path: job for job in of_seed}
-            lines += left_out
-        for line in dict.fromkeys(lines):
+        limit = options.images or plan.images
+        selection = jobs.Selection(plan.kinds, scales, set_name, limit, options.seeds, options.precision)
+        planned, left_out = jobs.plan(self.data, choices, selection, found.files)
+        for line in dict.fromkeys([*found.missing, *left_out]):
             say(line)
-        return sorted(planned.values(), key=lambda job: -job.cost)
+        return sorted(planned, key=lambda job: -job.cost)
 
     def say_how_long(self) -> int:
         """Say how many jobs there are and how long they take."""

@@ -17,6 +17,7 @@ from ikebench.commands.options import (
     methods_option,
     say,
     scales_option,
+    seeds_option,
     settings_option,
     weights_option,
     workers_option,
@@ -33,7 +34,7 @@ from ikebench.progress import spoken
 from ikebench.provenance import describe
 from ikebench.run import jobs, runner, weights
 from ikebench.run.estimate import Expected, disk_gib, expect, wall_hours
-from ikebench.run.pending import Pending, pending
+from ikebench.run.pending import Pending, note_versions, pending
 from ikebench.run.placement import Placement, place
 from ikebench.run.worker import Restorer
 from ikebench.settings import Settings
@@ -61,7 +62,7 @@ class RunOptions:
     limit: int | None = None
     iterations: int | None = None
     label: str | None = None
-    seed: int = 0
+    seeds: Sequence[int] = (0,)
     device: str = "auto"
     precision: "Precision" = "fp32"
     workers: int | None = None
@@ -79,7 +80,7 @@ class RunOptions:
     @property
     def selection(self) -> jobs.Selection:
         """Which LR images, and how."""
-        return jobs.Selection(self.kinds, self.scales, self.dataset, self.limit, self.seed, self.precision)
+        return jobs.Selection(self.kinds, self.scales, self.dataset, self.limit, self.seeds, self.precision)
 
 
 @click.command()
@@ -96,13 +97,7 @@ class RunOptions:
     "[default: what is in $IKEBENCH_WEIGHTS or WORKSPACE/weights]"
 )
 @click.option("--as", "label", default=None, metavar="NAME", help="Keep the results of one method under this name.")
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Of the training; each seed is a result.",
-)
+@seeds_option
 @device_option
 @click.option(
     "--precision",
@@ -223,6 +218,8 @@ def _plan(
         raise UserError("; ".join(left_out + found.missing) or "nothing to run")
     for line in left_out + found.missing:
         say(line)
+    if described is not None:
+        note_versions(planned, rows)
     sorted_out = pending(planned, rows, hashes, retry_failed=options.retry_failed)
     for label, count in sorted_out.replaced.items():
         say(f"{label}: {count} results of other settings or other LR images will be replaced (--as keeps both)")

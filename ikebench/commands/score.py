@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from ikebench.commands.options import FAILED, OK, say, workers_option, workspace_option
-from ikebench.commands.report import write_report
+from ikebench.commands.report import remake
 from ikebench.data.table import require_data
 from ikebench.errors import UserError
 from ikebench.machine import core_count
@@ -49,7 +49,6 @@ def score_and_report(
     workspace: Workspace, runs: Sequence[RunRow], hashes: Hashes, described: dict[str, Any], workers: int | None
 ) -> int:
     """Score what there is, and write the tables."""
-    import reports
     from ikebench.scoring import scorer
 
     data = require_data(workspace)
@@ -62,7 +61,7 @@ def score_and_report(
     for line in scored.refused:
         say(f"refused: {line}")
     if scored.rows:
-        write_report(workspace)
+        remake(workspace)
     else:
-        reports.clear(workspace.report_folder)
+        say(f"nothing is scored: a report in {workspace.report_folder} is of earlier scores")
     return FAILED if scored.refused else OK

@@ -93,6 +93,7 @@ class Job:
             **vars(self.case),
             key=self.key,
             wanted_key=self.wanted_key,
+            version=self.choice.method.version,
             precision=self.precision,
             settings=json.dumps(self.choice.settings, sort_keys=True),
             paper_iterations=self.choice.method.paper_iterations,
@@ -110,7 +111,7 @@ class Selection:
     scales: Sequence[int] | None = None
     dataset: str | None = None
     limit: int | None = None
-    seed: int = 0
+    seeds: Sequence[int] = (0,)
     precision: "Precision" = "fp32"
 
 
@@ -164,7 +165,14 @@ def plan(
     for choice in choices:
         possible, lines = _possible(rows, choice, weights)
         left_out += lines
-        jobs += [_job(choice, row, selection, weights.get((choice.name, row.scale))) for row in possible]
+        # What a seed does not change is run once.
+        seeds = list(dict.fromkeys(seed if "seed" in uses(choice.method) else 0 for seed in selection.seeds))
+        files = [weights.get((choice.name, row.scale)) for row in possible]
+        jobs += [
+            _job(choice, row, seed, selection.precision, file)
+            for seed in seeds
+            for row, file in zip(possible, files, strict=True)
+        ]
     # Longest first; of equals the largest, which shows what the others' memory will be at most.
     return sorted(jobs, key=lambda job: (-job.cost, -job.data.height * job.data.width)), left_out
 
@@ -237,9 +245,8 @@ def in_smaller_tiles(job: Job) -> Job | None:
     return replace(smaller, key=_key(smaller))
 
 
-def _job(choice: MethodChoice, data: DataRow, selection: Selection, weights: WeightsFile | None) -> Job:
+def _job(choice: MethodChoice, data: DataRow, base: int, precision: "Precision", weights: WeightsFile | None) -> Job:
     iterations, used = getattr(choice.method, "iterations", None), uses(choice.method)
-    base = selection.seed if "seed" in used else 0
     image, kind, scale = data.image, data.kind, data.scale
     case = RunCase(
         set=data.set, image=image, kind=kind, scale=scale, method=choice.label, seed=base, iterations=iterations
@@ -248,8 +255,8 @@ def _job(choice: MethodChoice, data: DataRow, selection: Selection, weights: Wei
     # others than those that made the LR image.
     seed = derive_seed("training", base, image, kind, scale) % MAX_SEED
     work = getattr(choice.method, "effort", 1.0) * cost(iterations, scale, data.height, data.width)
-    precision = selection.precision if "precision" in used else "fp32"
-    job = Job(case, choice, seed, precision, "", "", work, data, weights)
+    own = precision if "precision" in used else "fp32"
+    job = Job(case, choice, seed, own, "", "", work, data, weights)
     key = _key(job)
     return replace(job, key=key, wanted_key=key)
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ikebench.run.jobs import Job
 from ikebench.store.hashes import Hashes
@@ -43,6 +43,14 @@ def pending(jobs: Sequence[Job], rows: RowFiles, hashes: Hashes, *, retry_failed
             result.replaced[job.choice.label] += 1
         result.todo.append(job)
     return result
+
+
+def note_versions(jobs: Sequence[Job], rows: RowFiles) -> None:
+    """Write the method's version into the rows of before there was that column; the key tells that it is the job's."""
+    for job in jobs:
+        row = rows.of(job.case)
+        if row is not None and row.version is None and job.is_of(row):
+            rows.put(replace(row, version=job.choice.method.version))
 
 
 def is_done(job: Job, row: RunRow | None, intact: Callable[[str, str | None], bool]) -> bool:

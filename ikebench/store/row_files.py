@@ -42,6 +42,12 @@ class RowFiles:
         """Give the row of a result."""
         return self._read(row_path(sr_path(case)))
 
+    def put(self, row: RunRow) -> None:
+        """Write a row in place of the one there is."""
+        path = row_path(sr_path(row))
+        write_row(Path(self.root) / path, row)
+        self._rows[path] = row
+
     def forget(self, cases: Iterable[RunCase]) -> None:
         """Read these anew the next time: their jobs have been run."""
         for case in cases:

@@ -25,8 +25,8 @@ MEASURES = (
 )
 """Columns of `scores.parquet` that compare SR with HR."""
 
-LATER = ("stretch_y", "stretch_x", "psnr_lr")
-"""Columns that scores of older versions lack: null there, until they are scored again."""
+LATER = ("version", "stretch_y", "stretch_x", "psnr_lr")
+"""Columns that tables had not from the start: null where an older one lacks them."""
 
 
 @dataclass(kw_only=True)
@@ -76,6 +76,7 @@ class RunRow(RunCase):
     """A row of `runs.parquet`, and a row file: what came of a job."""
 
     key: Text
+    version: Int32 | None = None  # of the method
     status: Text | None = None  # ok or failed
     error: Text | None = None
     sr_path: Text | None = None
@@ -104,6 +105,7 @@ class RunRow(RunCase):
 class ScoreRow(RunCase):
     """A row of `scores.parquet`."""
 
+    version: Int32 | None = None  # of the method
     status: Text | None = None
     error: Text | None = None
     measures: Annotated[dict[str, float], MEASURES] = field(default_factory=dict)  # a column each

@@ -80,11 +80,12 @@ def _read(path: Path, row: type, *, old: bool) -> pa.Table:
         table = pq.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise _unreadable(path, error) from error
-    missing = [name for name in schema_of(row).names if name not in table.column_names]
-    if set(missing) - set(LATER) and not old:
+    schema = schema_of(row)
+    lacking = [name for name in schema.names if name not in table.column_names]
+    if set(lacking) - set(LATER) and not old:
         raise UserError(f"{path} is of another version of ikebench: run the step that makes it again")
-    for name in missing if not old else ():
-        table = table.append_column(name, pa.nulls(len(table), pa.float64()))
+    for name in set(lacking) & set(LATER):
+        table = table.append_column(name, pa.nulls(len(table), schema.field(name).type))
     return table
 
 

@@ -55,6 +55,11 @@ class Workspace:
         """Tables and figures."""
         return self.root / "report"
 
+    @property
+    def report_styles(self) -> Path:
+        """How each format of the report was asked for."""
+        return self.root / ".report.json"
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other ikebench processes from changing the workspace; ends with this process at the latest.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.evidence import Load
 from reports.naming import method_name
 from reports.page.pictures import (
     ERROR_TOP,
@@ -23,9 +24,6 @@ from reports.page.pictures import (
 from reports.page.strips import Choice, Run
 
 Image = NDArray[np.uint8]
-
-Load = Callable[[Run, str], "Image | None"]
-"""Gives the `hr`, `lr` or `sr` image of a run, (H, W, 3) RGB; None where it is missing or has changed since."""
 
 MOST_STRIPS = 40
 SIDES = (512, 384, 256, 192, 128)  # px of a crop, largest first

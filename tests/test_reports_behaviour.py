@@ -1,0 +1,132 @@
+"""Reports as files: written whole or not, made again as they were, of several sources; what changed between two."""
+
+import resource
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from score_frames import frame, run, table
+
+import reports
+from ikebench.errors import UserError
+from ikebench.store.gathered import Filter, _united, newest_versions
+from reports import latex
+from reports.changes import changes, markdown
+
+
+@pytest.fixture
+def small_disk():
+    """Let no file of this process grow beyond 700 bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (700, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_failing_write_leaves_the_old_files(tmp_path, small_disk):
+    (tmp_path / "report.md").write_text("old")
+    (tmp_path / "gone-table3.tex").write_text("old")
+    with pytest.raises(OSError):
+        reports.write_report(frame(run()), tmp_path, formats=("csv", "tex", "md"))
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == dict.fromkeys(
+        ("report.md", "gone-table3.tex"), "old"
+    )
+
+
+def test_only_outdated_files_of_the_written_formats_go(tmp_path):
+    for name in ("report.html", "gone-table3.tex", "mine.txt"):
+        (tmp_path / name).write_text("old")
+    reports.write_report(frame(run()), tmp_path, formats=("tex",))
+    assert {path.name for path in tmp_path.iterdir()} == {"report.html", "mine.txt", "set5-table3.tex"}
+
+
+def test_run_and_report(ikebench, photos, tmp_path):
+    assert ikebench("make-data", "--hr", photos, "--kind", "median").code == 0
+    first = ikebench("run", "--methods", "bicubic", "--seeds", "0,1,2")
+    assert first.out.splitlines()[-1] == "bench/report/report.html"
+    assert len(pq.read_table("bench/scores.parquet")) == 2  # a seed changes nothing of bicubic
+    Path("bench/report/report.html").unlink()
+    assert ikebench("report", "--format", "md", "--protocol", "dualsr").code == 0
+    assert ikebench("score").out == "bench/report/report.md\n"
+    assert [path.name for path in Path("bench/report").iterdir()] == ["report.md"]
+    assert "protocol dualsr" in Path("bench/report/report.md").read_text()
+    both = ikebench("report", "bench", "bench/scores.parquet", "-o", "out", "--format", "csv")
+    assert both.code == 0 and pd.read_csv("out/summary.csv")["n_images"].tolist() == [2]
+    assert ikebench("report", "bench/scores.parquet").code == 2
+    wrong = ikebench("report", "--methods", "bicubik")
+    assert wrong.code == 2 and "'bicubic'" in wrong.err
+    assert "Median ×2" in ikebench("compare", "bench", "bench/scores.parquet").out
+    Path("full").write_text("")
+    failed = ikebench("report", "bench/scores.parquet", "-o", "full/out")
+    assert failed.code == 2 and len(failed.err.splitlines()) == 1 and "cannot write" in failed.err
+
+
+def shard(source, *rows):
+    scores = frame(*rows).assign(source=source)
+    return scores.assign(version=1, lr_sha256="l", hr_sha256="h", settings="")
+
+
+def test_shards_become_one_table_and_contradictions_are_named():
+    one = shard("A", run(image="a", sr_sha256="1"), run(image="b", sr_sha256="2"))
+    two = shard("B", run(image="b", sr_sha256="2", seconds=9.0), run(image="c", sr_sha256="3"))
+    assert _united(pd.concat([one, two]))["image"].tolist() == ["a", "b", "c"]
+    two["sr_sha256"] = "4"
+    with pytest.raises(UserError, match="set5 b median x2 ike 0: another result in B than in A"):
+        _united(pd.concat([one, two]))
+    with pytest.raises(UserError, match="other LR or HR images in B than in A"):
+        _united(pd.concat([one, two.assign(lr_sha256="other", method="zssr")]))
+
+
+def test_versions_never_mix():
+    scores, lines = shard("A", run(image="a"), run(image="b"), run("zssr")), []
+    scores["version"] = pd.array([None, 2, 1], "Int64")
+    assert newest_versions(scores, lines)[["method", "image"]].to_numpy().tolist() == [["ike", "b"], ["zssr", "a"]]
+    assert len(lines) == 1 and lines[0].startswith("ike: 1 scores are of an older version")
+
+
+def test_filter_with_nothing_left():
+    scores = frame(run(), run("zssr", kind="random"))
+    with pytest.raises(UserError, match="no scores are of all these"):
+        Filter(methods=["zssr"], kinds=["median"]).of(scores)
+
+
+def test_changes_are_paired():
+    names = "abcdef"
+    before = frame(*[run(image=name, psnr=20 + 3 * i) for i, name in enumerate(names)], run("zssr"))
+    after = frame(*[run(image=name, psnr=21 + 3 * i) for i, name in enumerate(names)], run("edsr"))
+    before["lr_sha256"], after["lr_sha256"] = "l", ["other"] + ["l"] * 6
+    found = changes(before, after).set_index("method")
+    assert found["status"].to_dict() == {"ike": "both", "zssr": "only before", "edsr": "only after"}
+    ike = found.loc["ike"]
+    assert (ike["n"], ike["n_other_lr"]) == (6, 1)
+    np.testing.assert_allclose([ike["mean_difference"], ike["low"], ike["high"]], 1.0)
+    text = markdown(changes(before, after))
+    assert "+1.000 to +1.000" in text and "Only before:" in text and "ZSSR" in text.split("Only before:")[1]
+
+
+def test_latex_of_any_set_name():
+    names = [table(frame(run(set=name))) for name in ("街景", "夜景", "my_set", "a b")]
+    files = [latex.file_name(content) for content in names]
+    assert len(set(files)) == 4 and all(name.isascii() and " " not in name for name in files)
+    assert "xelatex" in latex.table(names[0]) and "xelatex" not in latex.table(names[2])
+    assert "minipage" not in latex.table(table(frame(run(iterations=5))), notes=False)
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX here")
+@pytest.mark.parametrize(("option", "width"), [("twocolumn", 506), ("onecolumn", 347)])
+def test_latex_fits_the_page(tmp_path, option, width):
+    methods = ["ike", "dualsr", "zssr", "kernelgan-zssr", "edsr", "rcan", "esrgan", "bicubic", "zssr-gt", "ike-release"]
+    kinds = ("median", "bilateral")
+    scores = frame(*[run(method, kind=kind, scale=scale, note="x " * 200) for method in methods for kind in kinds
+                     for scale in (2, 4)])  # fmt: skip
+    text = latex.table(table(scores))
+    page = f"\\documentclass[10pt,{option}]{{article}}\\usepackage{{booktabs,graphicx,xcolor}}\\textwidth={width}pt"
+    (tmp_path / "page.tex").write_text(f"{page}\\begin{{document}}{text}\\end{{document}}", encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"]
+    outcome = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert outcome.returncode == 0, outcome.stdout
+    assert "Overfull" not in (tmp_path / "page.log").read_text(errors="replace")
