@@ -94,7 +94,7 @@ def test_an_upper_bound_is_shown_in_gray_and_never_ranked(tmp_path):
     assert r"\textcolor{gray}{40.000}" in latex.table(content)
     alone = table(frame(run("ike", 22.0), run("zssr-gt", 40.0, upper_bound=True)))
     assert len(alone.footnotes) == 1 and ranks(alone, "IKE", "ZSSR (true kernel)") == [0, 0]
-    path, _ = reports.write_report(frame(*rows), tmp_path, formats=["html"])
+    path, *_ = reports.write_report(frame(*rows), tmp_path, formats=["html"])
     assert '<tr class="bound"><th scope="row" class="l">ZSSR (true kernel)</th>' in path.read_text()
 
 

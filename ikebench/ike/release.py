@@ -21,7 +21,7 @@ class IKERelease(IKE):
     """
 
     source: ClassVar[str] = "Chang, Chiu, Huang 2022: the authors' code release"
-    imports: ClassVar[tuple[str, ...]] = ("ikebench.ike.release_training", "scipy.sparse")
+    imports: ClassVar[tuple[str, ...]] = ("ikebench.ike.release_training", "ikebench.ike.kernel", "scipy.sparse")
     known_quirks: ClassVar[tuple[str, ...]] = ("channel-sum", "noise-in-place")
 
     grid: Grid = "align-corners"  # release
