@@ -85,4 +85,4 @@ def _drawn(found: pd.DataFrame) -> pd.DataFrame:
 
 def can_be_drawn(scores: pd.DataFrame, protocol: str) -> bool:
     """Say whether `cost_figure` has something to draw."""
-    return not _drawn(costs(scores, protocol)).empty
+    return {"seconds", "device"} <= set(scores) and not _drawn(costs(scores, protocol)).empty

@@ -50,6 +50,8 @@ IKE_NUMBERS = {
     "tri_channel": True,
     "bicubic_residual": True,
     "grid": "half-pixel",
+    "pd2_decay": False,
+    "z_gradient": False,
     "u_layers": 8,
     "u_width": 64,
     "crop": 128,

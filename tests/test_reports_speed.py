@@ -48,7 +48,7 @@ from pathlib import Path
 import pandas, pyarrow
 import reports
 path = Path(sys.argv[1])
-reports.write_report(pandas.read_parquet(path), path.parent / "report")
+reports.write_report(pandas.read_parquet(path), path.parent / "report", formats=("md", "tex"))
 """
 
 
