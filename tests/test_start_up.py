@@ -46,4 +46,4 @@ def test_what_has_nothing_to_train_knows_no_torch(ikebench, photos):
     }
     for arguments, words in expected.items():
         heavy, out = imported(photos.parent, *arguments)
-        assert words in out and not heavy, arguments
+        assert words in out and not heavy - {"matplotlib"}, arguments  # which draws for the HTML page
