@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reports.files import DEFAULT_FORMATS, FORMATS, formats_in, markdown_tables, write_report
+    from reports.files import DEFAULT_FORMATS, FORMATS, files_of, formats_in, markdown_tables, write_report
     from reports.protocols import PROTOCOLS
     from reports.summary import summarise
     from reports.tables import published
@@ -17,6 +17,7 @@ __all__ = [
     "DEFAULT_FORMATS",
     "FORMATS",
     "PROTOCOLS",
+    "files_of",
     "formats_in",
     "markdown_tables",
     "published",

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.drawing import DPI, STYLE, WIDTHS
+from reports.windows import Window
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,20 +27,6 @@ READABLE = 0.6  # inches: crops are put on so many lines that their sides have t
 MOST_LINES = 4
 MOST_OF_WIDTH = 0.34  # that the LR image may take
 TALLEST = 9.0  # inches of a page's text
-
-
-@dataclass(frozen=True)
-class Window:
-    """A square of an HR image: its upper left corner, and its side, in px."""
-
-    y: int
-    x: int
-    size: int
-
-    @property
-    def slices(self) -> tuple[slice, slice]:
-        """Its rows and columns."""
-        return slice(self.y, self.y + self.size), slice(self.x, self.x + self.size)
 
 
 @dataclass(frozen=True)
@@ -131,7 +118,7 @@ def crop_figure(rows: Sequence[CropRow], width: float = WIDTHS["column"]) -> Fig
 
 def _lay_out(rows: Sequence[CropRow], width: float) -> _Layout:
     """Put the crops on as few lines as leave them readable, and give the LR image what is left of the width."""
-    crops, most = 1 + len(rows[0].results), max(row.window.size for row in rows)
+    crops, most = 1 + len(rows[0].results), max(row.window.height for row in rows)
     aspect = max(row.lr.shape[1] / row.lr.shape[0] for row in rows)
     text = LINES_BELOW * POINTS * 1.3 / 72
     for lines in range(1, min(MOST_LINES, crops) + 1):
@@ -144,7 +131,7 @@ def _lay_out(rows: Sequence[CropRow], width: float) -> _Layout:
         if side >= READABLE:
             break
     # A pixel of the crops has whole pixels of the drawing; crops of several sizes come closer to the side with more.
-    dpi = math.ceil(side * DPI / most) * most / side * len({row.window.size for row in rows})
+    dpi = math.ceil(side * DPI / most) * most / side * len({row.window.height for row in rows})
     drawn = round(side * dpi)
     return _Layout(dpi, round(width * dpi), drawn, columns, -(-crops // columns), round(GAP * dpi), round(text * dpi))
 
@@ -195,7 +182,7 @@ class _Pen:
         axes = self._axes(0, top, *size)
         axes.imshow(row.lr, extent=(0, width, height, 0), interpolation="antialiased", aspect="auto")
         window = row.window
-        corner, side = (window.x / scale, window.y / scale), window.size / scale
+        corner, side = (window.x / scale, window.y / scale), window.height / scale
         axes.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=FRAME, linewidth=1.0))
         self._text(size[0] / 2, top + size[1], [row.title, f"LR, {width}×{height}"])
 
@@ -206,8 +193,8 @@ class _Pen:
             axes.set_facecolor("0.93")
             axes.text(0.5, 0.5, "no result", ha="center", va="center", fontsize=self.points, color="0.4")
             return
-        times = max(side // window.size, 1)
-        enlarged = result.sr[window.slices].repeat(times, axis=0).repeat(times, axis=1)
+        times = max(side // window.height, 1)
+        enlarged = window.of(result.sr).repeat(times, axis=0).repeat(times, axis=1)
         inset = (side - len(enlarged)) // 2
         axes = self._axes(left + inset, top + inset, len(enlarged), len(enlarged))
         axes.imshow(enlarged, interpolation="none", aspect="auto")

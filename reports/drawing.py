@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from reports.writing import write_all
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,16 +45,5 @@ def draw_bytes(figure: Figure, file_format: str, about: Mapping[str, str] | None
 
 
 def save_figure(figure: Figure, stem: Path, about: Mapping[str, str] | None = None) -> list[Path]:
-    """Write `stem`.png and `stem`.pdf, each beside its place and then renamed; gives the paths."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for suffix in FILES:
-        path = stem.with_name(f"{stem.name}.{suffix}")
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            temporary.write_bytes(draw_bytes(figure, suffix, about))
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        paths.append(path)
-    return paths
+    """Write `stem`.png and `stem`.pdf, both or none; gives the paths. Raises OSError."""
+    return write_all({stem.with_name(f"{stem.name}.{suffix}"): draw_bytes(figure, suffix, about) for suffix in FILES})

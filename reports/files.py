@@ -64,7 +64,7 @@ def write_report(
     check_protocol(protocol)
     contents = _contents(Results(scores, protocol, against, evidence or Evidence()), formats, notes)
     folder = Path(folder)
-    outdated = {path for name in formats for path in _files(folder, name)}
+    outdated = {path for name in formats for path in files_of(folder, name)}
     paths = write_all({folder / name: content for name, content in contents.items()})
     for path in outdated - set(paths):
         path.unlink(missing_ok=True)
@@ -73,11 +73,12 @@ def write_report(
 
 def formats_in(folder: str | Path) -> list[str]:
     """Name the formats of which `folder` has files."""
-    return [name for name in FORMATS if _files(Path(folder), name)]
+    return [name for name in FORMATS if files_of(folder, name)]
 
 
-def _files(folder: Path, name: str) -> list[Path]:
-    return [path for pattern in FORMATS[name] for path in folder.glob(pattern)]
+def files_of(folder: str | Path, name: str) -> list[Path]:
+    """List the files of a format in `folder`."""
+    return [path for pattern in FORMATS[name] for path in Path(folder).glob(pattern)]
 
 
 def _contents(results: Results, formats: Sequence[str], notes: bool) -> dict[str, str | bytes]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from reports.comparison import cells_of
+from reports.drawing import DPI, STYLE, draw_bytes
 from reports.naming import cell_name, method_name, method_order
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def draw(differences: pd.DataFrame, reference: str, file_format: str = "svg") ->
     `differences` is as of `against_reference`: one row per kind, scale and method, mean_difference, low, high in dB
     (NaN: a point without an interval).
     """
-    import matplotlib as mpl
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     cells = cells_of(differences)
@@ -33,9 +33,8 @@ def draw(differences: pd.DataFrame, reference: str, file_format: str = "svg") ->
     columns = min(len(cells), PANELS_PER_ROW)
     rows = math.ceil(len(cells) / columns)
     size = (1.4 + PANEL_WIDTH * columns, (FRAME_HEIGHT + ROW_HEIGHT * len(methods)) * rows)
-    settings: Any = {"font.size": 8, "svg.hashsalt": "ikebench", "svg.fonttype": "path", "pdf.fonttype": 42}
-    with mpl.rc_context(settings):
-        figure = Figure(figsize=size, layout="constrained")
+    with rc_context(STYLE | {"font.size": 8}):
+        figure = Figure(figsize=size, dpi=DPI, layout="constrained")
         grid = figure.subplots(rows, columns, sharey=True, sharex=True, squeeze=False)
         for axes, (key, of_cell) in zip(grid.flat, cells.items(), strict=False):
             axes.set_title(cell_name(*key[1:]), fontsize=9)
@@ -43,10 +42,7 @@ def draw(differences: pd.DataFrame, reference: str, file_format: str = "svg") ->
         for axes in grid.flat[len(cells) :]:
             axes.set_axis_off()
         figure.supxlabel(f"PSNR minus that of {method_name(reference)} (dB), 95 % interval", fontsize=8)
-        file = io.BytesIO()
-        date: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(file_format, {})
-        figure.savefig(file, format=file_format, dpi=200, metadata=date)
-    return file.getvalue()
+    return draw_bytes(figure, file_format)
 
 
 def _panel(axes: Axes, of_cell: pd.DataFrame, methods: list[str]) -> None:

@@ -54,4 +54,4 @@ def cell_name(kind: str, scale: int) -> str:
 
 def without_folders(text: str) -> str:
     """Leave of every absolute path in a text its last part, so that a report tells nothing of a machine."""
-    return re.sub(r"(?<![\w.:/\\-])(?:~|[A-Za-z]:)?(?:[/\\][^\s/\\:'\",;)]+)*[/\\](?=[^\s/\\])", "", text)
+    return re.sub(r"(?<![\w.:/\\<-])(?:~|[A-Za-z]:)?(?:[/\\][^\s/\\:'\",;)]+)*[/\\](?=[^\s/\\])", "", text)

@@ -8,15 +8,16 @@ import skimage.data
 from PIL import Image
 
 from ikebench.images import read_image, write_png
-from ikebench.scoring.crops import measure_crop, most_different
+from ikebench.scoring.crops import measure_crop
 from ikebench.scoring.metrics import psnr, ssim
-from reports.crops import CropRow, Shown, Window, crop_figure
+from reports.crops import CropRow, Shown, crop_figure
 from reports.drawing import WIDTHS, save_figure
+from reports.windows import Window, most_different
 
 HR = np.ascontiguousarray(skimage.data.chelsea()[20:120, 60:200])  # 100x140
 
 
-WINDOW = Window(10, 30, 32)
+WINDOW = Window(10, 30, 32, 32)
 
 
 def row(window=WINDOW, names=("Bicubic", "IKE"), **changes):
@@ -50,12 +51,12 @@ def test_crops_are_enlarged_by_whole_pixels(tmp_path, width):
 
 
 def test_the_figure_has_the_width_and_fonts_of_a_paper(tmp_path):
-    figure = crop_figure([row(), row(Window(0, 0, 24))], WIDTHS["text"])
+    figure = crop_figure([row(), row(Window(0, 0, 24, 24))], WIDTHS["text"])
     assert figure.get_figwidth() == pytest.approx(WIDTHS["text"], abs=0.01) and figure.get_figheight() < 5
     [_, pdf] = save_figure(figure, tmp_path / "out")
     assert b"/FontFile2" in pdf.read_bytes() and b"/Type3" not in pdf.read_bytes()
     first = pdf.read_bytes()
-    save_figure(crop_figure([row(), row(Window(0, 0, 24))], WIDTHS["text"]), tmp_path / "out")
+    save_figure(crop_figure([row(), row(Window(0, 0, 24, 24))], WIDTHS["text"]), tmp_path / "out")
     assert pdf.read_bytes() == first
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.pdf", "out.png"]
 
@@ -91,7 +92,7 @@ def test_too_many_rows_for_a_page_are_refused():
 
 @pytest.mark.parametrize("protocol", ["ike", "dualsr"])
 def test_a_crop_is_measured_alone(protocol):
-    sr, window = np.roll(HR, 1, axis=0), Window(10, 30, 32)
+    sr, window = np.roll(HR, 1, axis=0), Window(10, 30, 32, 32)
     found = measure_crop(sr, HR, window, protocol)
     a, b = (image[10:42, 30:62].astype(float) for image in (sr, HR))
     if protocol == "dualsr":
@@ -106,7 +107,7 @@ def test_the_crop_in_which_images_differ_most_by_trying_all():
     luma = np.stack([image @ np.array([65.481, 128.553, 24.966]) / 255 for image in images])
     places = [(y, x) for y in range(8, 100 - 24 - 7, 2) for x in range(8, 140 - 24 - 7, 2)]
     best = max(places, key=lambda at: luma[:, at[0] : at[0] + 24, at[1] : at[1] + 24].var(axis=0).mean())
-    assert most_different(images, 24, border=8, step=2) == Window(*best, 24)
+    assert most_different(images, 24, border=8, step=2) == Window(*best, 24, 24)
 
 
 @pytest.fixture

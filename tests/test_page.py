@@ -16,6 +16,7 @@ from ikebench.images import png_bytes
 from reports.page import gallery, pictures
 from reports.page.runs import page_data
 from reports.page.strips import choose
+from reports.windows import most_different
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def test_nothing_is_loaded_from_outside(text):
     parsed = Parsed(text)
     for _, attributes in parsed.tags:
         for name in ("src", "href"):
-            assert re.match("data:image/webp;base64,|#", attributes.get(name, "#")), attributes
+            assert re.match(r"data:image/(webp|svg\+xml|png);base64,|#", attributes.get(name, "#")), attributes
     assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest", text)
     assert not re.search(r"https?://", text)
 
@@ -43,7 +44,7 @@ def test_links_lead_to_sections(text):
     parsed = Parsed(text)
     ids = {attributes["id"] for _, attributes in parsed.tags if "id" in attributes}
     targets = {link["href"][1:] for link in parsed.all("a")}
-    assert {"tables", "pictures", "pairs", "runs"} <= targets <= ids
+    assert {"tables", "pictures", "paired-differences-and-cost", "runs"} <= targets <= ids
 
 
 def test_pictures_have_words_and_headers_a_scope(text):
@@ -86,10 +87,10 @@ def test_of_several_seeds_the_lowest_is_shown_and_what_failed_is_not():
 
 def test_the_crop_is_where_methods_differ():
     images = [load({"image": "a", "method": method, "scale": 2}, "sr") for method in METHODS]
-    window = pictures.most_different(images, 64, 2)
+    window = most_different(images, 64, 2)
     assert window.y >= 90 and window.x >= 154 and (window.height, window.width) == (64, 64)
     assert window.y % 2 == window.x % 2 == 0
-    whole = pictures.most_different(images, 512, 3)
+    whole = most_different(images, 512, 3)
     assert (whole.y, whole.x, whole.height, whole.width) == (0, 0, 192, 318)
 
 

@@ -12,10 +12,18 @@ import pytest
 from score_frames import frame, run, table
 
 import reports
+from degradations.resample import correlate, quantise
+from ikebench.commands.evidence import evidence
 from ikebench.errors import UserError
+from ikebench.images import read_image
+from ikebench.scoring.metrics import psnr
 from ikebench.store.gathered import Filter, _united, newest_versions
+from ikebench.store.rows import DataRow, ScoreRow
+from ikebench.store.tables import read_frame, read_rows
+from ikebench.store.workspace import Workspace
 from reports import latex
 from reports.changes import changes, markdown
+from reports.writing import write_all
 
 
 @pytest.fixture
@@ -63,6 +71,53 @@ def test_run_and_report(ikebench, photos, tmp_path):
     Path("full").write_text("")
     failed = ikebench("report", "bench/scores.parquet", "-o", "full/out")
     assert failed.code == 2 and len(failed.err.splitlines()) == 1 and "cannot write" in failed.err
+
+
+def test_a_report_of_the_same_scores_is_not_made_again(ikebench, photos, monkeypatch):
+    ikebench("make-data", "--hr", photos, "--kind", "median")
+    ikebench("run", "--methods", "bicubic")
+    made = []
+    monkeypatch.setattr(reports.files, "write_all", lambda contents: made.extend(contents) or write_all(contents))
+    for command in (("run", "--methods", "bicubic"), ("score",)):
+        again = ikebench(*command)
+        assert again.out == "bench/report/report.html\n" and "as it was: " in again.err and not made
+    ikebench("run", "--methods", "bicubic", "--as", "other")
+    assert made and "other" in Path("bench/report/report.md").read_text()
+
+
+def test_who_has_no_scores_any_more_is_no_reference(ikebench, photos):
+    ikebench("make-data", "--hr", photos, "--kind", "median")
+    ikebench("run", "--methods", "bicubic", "--as", "gone")
+    ikebench("run", "--methods", "bicubic")
+    assert ikebench("report", "--against", "gone").code == 0
+    assert "against gone" in Path("bench/report/report.md").read_text()
+    shutil.rmtree("bench/sr/gone")
+    outcome = ikebench("score")
+    assert outcome.code == 0 and "no scores of gone to compare with any more" in outcome.err
+
+
+def test_a_report_pictures_the_kernels_that_are_as_they_were_written(ikebench, photos):
+    ikebench("make-data", "--hr", photos, "--kind", "random", "--limit", 1)
+    assert ikebench("run", "--methods", "ike", "--iterations", 1).code == 0
+    workspace = Workspace(Path("bench"))
+    scores = read_frame(workspace.scores_table, ScoreRow)
+    (row,) = evidence(workspace, scores).kernels
+    assert row.true.shape == (5, 5) and set(row.estimated) == {"ike"}
+    assert row.psnr["ike"] == scores["kernel_psnr"][0] and evidence(workspace, scores).about.precision == "fp32"
+    assert Path("bench/report/kernels.png").exists()
+    next(Path("bench/sr/ike").rglob("*_kernel_x2.npy")).write_bytes(b"other")
+    assert evidence(workspace, scores).kernels[0].estimated == {}
+
+
+def test_lr_consistency_is_that_of_the_same_degradation(ikebench, photos):
+    ikebench("make-data", "--hr", photos, "--kind", "random", "--limit", 1)
+    ikebench("run", "--methods", "bicubic")
+    (score,) = read_rows(Path("bench/scores.parquet"), ScoreRow)
+    (image,) = read_rows(Path("bench/data.parquet"), DataRow)
+    kernel = np.load(Path("bench") / image.kernel_path)
+    sr, lr = (read_image(Path("bench") / path) for path in ("sr/bicubic/photos/random/X2/cat.png", image.lr_path))
+    again = quantise(correlate(sr, kernel, step=2))
+    assert score.psnr_lr == pytest.approx(psnr(again, lr), abs=1e-9)
 
 
 def shard(source, *rows):

@@ -4,7 +4,7 @@ import ast
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -16,23 +16,29 @@ if TYPE_CHECKING:
     from reports.about import About
 
 
-def about(workspace: Workspace) -> "About":
-    """Describe the last run of a workspace, or its last command where there was no run; empty without a manifest."""
+RESTORE = ("run", "reproduce")
+"""Commands that restore images."""
+
+
+def about(workspace: Workspace, precisions: Iterable[str]) -> "About":
+    """Describe the last run of a workspace, or its last command where there was no run; empty without a manifest.
+
+    `precisions` are those of the results.
+    """
     from reports.about import About
 
     entries = _entries(workspace)
-    runs = [entry for entry in entries if entry.get("command") == "run"]
+    runs = [entry for entry in entries if entry.get("command") in RESTORE]
     if not entries:
         return About()
     last = (runs or entries)[-1]
-    precisions = sorted({entry["flags"]["precision"] for entry in runs if "precision" in entry.get("flags", {})})
     return About(
         version=last.get("ikebench") or "",
         commit=last.get("commit") or "",
         changed=bool(last.get("dirty")),
         date=str(last.get("time", ""))[:10],
         command=_typed(last) + (f" (the last of {len(runs)} runs)" if len(runs) > 1 else ""),
-        precision=", ".join(precisions),
+        precision=", ".join(sorted(set(precisions))),
         processor=last.get("processor") or "",
     )
 

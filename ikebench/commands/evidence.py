@@ -31,7 +31,8 @@ def evidence(workspace: Workspace, scores: "pd.DataFrame") -> "Evidence":
     table = workspace.runs_table
     runs = [run for run in read_rows(table, RunRow, old=True) if run.sr_sha256 in shown] if table.exists() else []
     traces = read_traces(workspace, (run for run in runs if run.iterations is not None))
-    return Evidence(about(workspace), picture_loader(workspace), kernel_rows(workspace, runs, scores), traces)
+    described = about(workspace, (run.precision for run in runs if run.precision))
+    return Evidence(described, picture_loader(workspace), kernel_rows(workspace, runs, scores), traces)
 
 
 def kernel_rows(workspace: Workspace, runs: "Sequence[RunRow]", scores: "pd.DataFrame") -> "Sequence[KernelRow]":

@@ -14,10 +14,11 @@ from ikebench.store.hashes import Hashes, hashes_of
 from ikebench.store.row_files import RowFiles
 from ikebench.store.rows import DataRow, RunRow
 from ikebench.store.workspace import Workspace
-from reports.crops import CropRow, Shown, Window
+from reports.crops import CropRow, Shown
 from reports.drawing import WIDTHS
 from reports.naming import cell_name, kind_order, method_name, method_order
 from reports.protocols import PROTOCOLS
+from reports.windows import Window, most_different
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,7 +67,7 @@ def _crop(text: str) -> tuple[str, Window]:
         y = x = size = -1
     if not image or min(y, x, size) < 0:
         raise UserError(f"--crop {text}: say IMAGE:y,x,size in HR pixels, as 0821:240,300,96")
-    return image, Window(y, x, size)
+    return image, Window(y, x, size, size)
 
 
 def _width(context: click.Context, parameter: click.Parameter, text: str) -> float:
@@ -132,13 +133,16 @@ def figure(options: FigureOptions) -> int:
         raise UserError("figures are drawn with matplotlib: pip install 'ikebench[figures]'") from error
     except ValueError as error:
         raise UserError(str(error)) from error
-    chosen = [row.window.size for row, (_, named) in zip(rows, places, strict=True) if named is None]
+    chosen = [row.window.height for row, (_, named) in zip(rows, places, strict=True) if named is None]
     about = _caption(options, rows, runs, chosen)
     for line in about:
         say(line)
     output = options.output or options.workspace.report_folder / "crops"
     stem = output.with_suffix("") if output.suffix.lower() in (".png", ".pdf") else output
-    paths = drawing.save_figure(drawn, stem, {"title": "Crops", "about": " ".join(about)})
+    try:
+        paths = drawing.save_figure(drawn, stem, {"title": "Crops", "about": " ".join(about)})
+    except OSError as error:
+        raise UserError(f"cannot write the figure to {stem}: {error.strerror}") from error
     say(f"figure: {', '.join(str(path) for path in paths)}")
     return OK
 
@@ -238,31 +242,32 @@ def _result(hashes: Hashes, row: DataRow, run: RunRow | None, hr: "Image") -> "I
 
 def _chosen(row: DataRow, hr: "Image", results: Sequence["Image"]) -> Window:
     """Choose the crop in which the methods differ most; one method alone is held against HR."""
-    from ikebench.scoring.crops import SMALLEST, most_different
+    from ikebench.scoring.crops import SMALLEST
 
     if not results:
         raise UserError(f"{row.image}: no current result to show; run again, or leave it out of --images")
-    side = max(min(CROP_SIDE, min(hr.shape[:2]) // 2) // row.scale * row.scale, SMALLEST)
+    least = -(-SMALLEST // row.scale) * row.scale
+    side = max(min(CROP_SIDE, min(hr.shape[:2]) // 2), least)
     border = max(protocol.border(row.scale) for protocol in PROTOCOLS.values())
-    return most_different(results if len(results) > 1 else [*results, hr], side, border, row.scale)
+    return most_different(results if len(results) > 1 else [*results, hr], side, row.scale, border)
 
 
 def _check_window(row: DataRow, window: Window, hr: "Image") -> None:
     from ikebench.scoring.crops import SMALLEST
 
     height, width = hr.shape[:2]
-    if window.size < SMALLEST:
-        raise UserError(f"--crop {row.image}: a side of {window.size} px; {SMALLEST} or more, or SSIM has no window")
-    if window.y + window.size > height or window.x + window.size > width:
+    if window.height < SMALLEST:
+        raise UserError(f"--crop {row.image}: a side of {window.height} px; {SMALLEST} or more, or SSIM has no window")
+    if window.y + window.height > height or window.x + window.height > width:
         raise UserError(
-            f"--crop {row.image}:{window.y},{window.x},{window.size} reaches out of the image: "
+            f"--crop {row.image}:{window.y},{window.x},{window.height} reaches out of the image: "
             f"{height} px high, {width} px wide"
         )
 
 
 def _caption(options: FigureOptions, rows: Sequence[CropRow], runs: Runs, chosen: Sequence[int]) -> list[str]:
     """Say what a caption must: which crops and how chosen, what was measured, and what was trained too little."""
-    crops = "; ".join(f"{row.title}: {row.window.y},{row.window.x},{row.window.size}" for row in rows)
+    crops = "; ".join(f"{row.title}: {row.window.y},{row.window.x},{row.window.height}" for row in rows)
     lines = [f"Crops (y,x,size in HR px): {crops}."]
     if chosen:
         lines.append(METHOD.format(side=" or ".join(map(str, sorted(set(chosen))))))

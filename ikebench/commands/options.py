@@ -124,6 +124,17 @@ def device_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")(command)
 
 
+def precision_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --precision, of what restores images."""
+    return click.option(
+        "--precision",
+        type=click.Choice(["fp32", "tf32", "bf16"]),
+        default="fp32",
+        show_default=True,
+        help="Of the networks; tf32: on GPUs only.",
+    )(command)
+
+
 def _scales(text: str) -> list[int]:
     """Read `2,4`."""
     try:

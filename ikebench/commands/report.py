@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+import ikebench
 from ikebench.commands.evidence import evidence
 from ikebench.commands.options import OK, filter_options, read_by, read_names, say, workspace_option
 from ikebench.errors import UserError
@@ -77,44 +79,55 @@ def command(
 
 def report(sources: Sequence[Path], output: Path | None, formats: Sequence[str], style: Style, wanted: Filter) -> int:
     """Scores -> tables; how a workspace's own report is written is kept for the next time."""
-    own = Workspace(sources[0]) if output is None and len(sources) == 1 and sources[0].is_dir() else None
-    folder = own.report_folder if own else output
+    one = Workspace(sources[0]) if len(sources) == 1 and sources[0].is_dir() else None
+    folder = output or (one.report_folder if one else None)
     if folder is None:
         raise UserError("these scores are of no one workspace: say with -o FOLDER where the report goes")
     scores, lines = gather(sources, wanted)
     for line in lines:
         say(line)
-    one = sources[0] if len(sources) == 1 and sources[0].is_dir() else None
-    paths = _write(scores, folder, formats, style, evidence(Workspace(one), scores) if one else None)
-    if own:
-        _keep_styles(own, dict.fromkeys(formats, style))
+    paths = _write(scores, folder, formats, style, evidence(one, scores) if one else None)
+    if one and output is None:
+        _remember(one, dict.fromkeys(formats, style), scores=None)  # others may be in other formats
     _say_paths(paths)
     return OK
 
 
 def remake(workspace: Workspace) -> None:
-    """Write the formats that are there again, each as it was, of scores that have just been made."""
+    """Write the formats that are there again, each as it was, if the scores are others by now."""
     import reports
 
     lines: list[str] = []
     scores = newest_versions(read_frame(workspace.scores_table, ScoreRow), lines)
     for line in lines:
         say(line)
-    styles = _styles(workspace)
-    formats = reports.formats_in(workspace.report_folder) or list(reports.DEFAULT_FORMATS)
+    fingerprint, there = _fingerprint(scores), reports.formats_in(workspace.report_folder)
+    if there and _memory(workspace).get("scores") == fingerprint:
+        _say_paths([path for name in there for path in reports.files_of(workspace.report_folder, name)], "as it was")
+        return
+    styles, formats = _styles(workspace), there or list(reports.DEFAULT_FORMATS)
     alike: dict[Style, list[str]] = {}
     for name in formats:
-        alike.setdefault(styles.get(name, Style()), []).append(name)
+        alike.setdefault(_possible(styles.get(name, Style()), scores), []).append(name)
     shown = evidence(workspace, scores)
     paths = [_write(scores, workspace.report_folder, names, style, shown) for style, names in alike.items()]
+    _remember(workspace, {}, fingerprint)
     _say_paths([path for some in paths for path in some])
 
 
-def _say_paths(paths: Sequence[Path]) -> None:
-    """Tell what has been written; the one to open last, on stdout."""
+def _possible(style: Style, scores: "pd.DataFrame") -> Style:
+    """Hold others against bicubic where the method that they were held against has no scores any more."""
+    if style.against is None or style.against in set(scores["method"]):
+        return style
+    say(f"no scores of {style.against} to compare with any more: compared with bicubic")
+    return replace(style, against=None)
+
+
+def _say_paths(paths: Sequence[Path], what: str = "written") -> None:
+    """Tell what has become of the files; the one to open last, on stdout."""
     first = min(paths, key=lambda path: [".html", ".md", ".tex", ".csv", ".svg", ".png"].index(path.suffix))
     if len(paths) > 1:
-        say(f"written: {', '.join(path.name for path in paths)}")
+        say(f"{what}: {', '.join(path.name for path in paths)}")
     click.echo(str(first))
 
 
@@ -133,18 +146,36 @@ def _write(
         ) from error
 
 
+def _memory(workspace: Workspace) -> dict[str, Any]:
+    """Read what is known of the report that is there; nothing where that cannot be read."""
+    try:
+        memory = json.loads(workspace.report_memory.read_text())
+    except (OSError, ValueError):
+        return {}
+    return memory if isinstance(memory, dict) else {}
+
+
 def _styles(workspace: Workspace) -> dict[str, Style]:
     """Read how each format was written; nothing where that is not known."""
     try:
-        return {name: Style(**style) for name, style in json.loads(workspace.report_styles.read_text()).items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+        return {name: Style(**style) for name, style in _memory(workspace)["styles"].items()}
+    except (KeyError, TypeError, AttributeError):
         return {}
 
 
-def _keep_styles(workspace: Workspace, styles: dict[str, Style]) -> None:
-    """Keep how formats were written, beside what is known of others."""
+def _remember(workspace: Workspace, styles: dict[str, Style], scores: str | None) -> None:
+    """Keep how formats were written, beside what is known of others, and the fingerprint of what all show."""
     known = {name: asdict(style) for name, style in (_styles(workspace) | styles).items()}
+    memory = {"styles": known, "scores": scores}
     try:
-        write_atomic(workspace.report_styles, json.dumps(known, indent=1, sort_keys=True).encode())
+        write_atomic(workspace.report_memory, json.dumps(memory, indent=1, sort_keys=True).encode())
     except OSError as error:
-        raise UserError(f"cannot write {workspace.report_styles}: {error.strerror}") from error
+        raise UserError(f"cannot write {workspace.report_memory}: {error.strerror}") from error
+
+
+def _fingerprint(scores: "pd.DataFrame") -> str:
+    """Name scores by their content, and the version that shows them."""
+    import pandas as pd
+
+    rows = pd.util.hash_pandas_object(scores, index=False).to_numpy()
+    return sha256(f"{ikebench.__version__} {list(scores)}".encode() + rows.tobytes()).hexdigest()

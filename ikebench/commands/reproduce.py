@@ -14,6 +14,7 @@ from ikebench.commands.options import (
     OK,
     PER_CORE_OR_GPU,
     device_option,
+    precision_option,
     read_by,
     say,
     scales_option,
@@ -91,13 +92,7 @@ class ReproduceOptions:
 @click.option("--track2-lr", type=click.Path(path_type=Path), default=None, help="LR folder (X2, X4) for Track 2.")
 @weights_option("Trained weights of a method.  [default: what is in $IKEBENCH_WEIGHTS or WORKSPACE/weights]")
 @device_option
-@click.option(
-    "--precision",
-    type=click.Choice(["fp32", "tf32", "bf16"]),
-    default="fp32",
-    show_default=True,
-    help="Of the networks; tf32: on GPUs only.",
-)
+@precision_option
 @workers_option(PER_CORE_OR_GPU)
 @click.option("--dry-run", is_flag=True, help="Make the LR images, and only say how long the rest takes.")
 @workspace_option

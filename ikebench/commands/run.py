@@ -15,6 +15,7 @@ from ikebench.commands.options import (
     device_option,
     kinds_option,
     methods_option,
+    precision_option,
     say,
     scales_option,
     seeds_option,
@@ -99,13 +100,7 @@ class RunOptions:
 @click.option("--as", "label", default=None, metavar="NAME", help="Keep the results of one method under this name.")
 @seeds_option
 @device_option
-@click.option(
-    "--precision",
-    type=click.Choice(["fp32", "tf32", "bf16"]),
-    default="fp32",
-    show_default=True,
-    help="Of the networks; tf32: on GPUs only.",
-)
+@precision_option
 @workers_option(PER_CORE_OR_GPU)
 @click.option(
     "--engine",

@@ -11,7 +11,15 @@ from ikebench.scoring.metrics import psnr_from
 from ikebench.store.rows import DataRow
 
 
-def lr_psnr(sr: NDArray[np.uint8], lr: NDArray[np.uint8], image: DataRow) -> float | None:
+def is_repeatable(image: DataRow) -> bool:
+    """Say whether an LR image's degradation is known: not of given LR images, nor of a kind's other version."""
+    if image.preset is None or image.seed is None or image.kind not in KINDS:
+        return False
+    kind = kind_class(image.kind)
+    return kind is not Track2 and kind.version == image.version
+
+
+def lr_psnr(sr: NDArray[np.uint8], lr: NDArray[np.uint8], image: DataRow) -> float:
     """Give the PSNR in dB, over all of RGB, of the degraded SR against LR; inf if they are equal.
 
     The degradation is that of the LR image: its kind, parameters and seed, so that a random kernel is drawn as it was.
@@ -19,21 +27,8 @@ def lr_psnr(sr: NDArray[np.uint8], lr: NDArray[np.uint8], image: DataRow) -> flo
     Args:
         sr: (s h, s w, 3) uint8 RGB.
         lr: (h, w, 3) uint8 RGB.
-        image: how `lr` was made.
-
-    Returns:
-        None where that is not known: Track 2, whose LR images were given, or a kind of another version.
+        image: how `lr` was made; its degradation `is_repeatable`.
     """
-    kind = None if image.preset is None or image.seed is None else _known_kind(image)
-    if kind is None:
-        return None
     rng = np.random.Generator(np.random.PCG64(image.seed))
-    again = kind(**json.loads(image.parameters or "{}"))(sr, image.scale, rng).lr
+    again = kind_class(image.kind)(**json.loads(image.parameters or "{}"))(sr, image.scale, rng).lr
     return psnr_from(float(np.mean(np.square(np.subtract(again, lr, dtype=np.float64)))))
-
-
-def _known_kind(image: DataRow) -> type | None:
-    if image.kind not in KINDS:  # LR images of the user's own, by a name of their own
-        return None
-    kind = kind_class(image.kind)
-    return None if kind is Track2 or kind.version != image.version else kind

@@ -14,7 +14,7 @@ from ikebench.catalog import kind_class
 from ikebench.errors import one_line
 from ikebench.images import read_image
 from ikebench.kernel_files import read_kernel
-from ikebench.scoring.consistency import lr_psnr
+from ikebench.scoring.consistency import is_repeatable, lr_psnr
 from ikebench.scoring.kernels import kernel_psnr
 from ikebench.scoring.metrics import METRICS_VERSION, score_pair
 from ikebench.scoring.registration import register
@@ -176,11 +176,11 @@ def _measure(workspace: Workspace, run: RunRow, image: DataRow) -> dict[str, flo
 
 
 def _lr_psnr(workspace: Workspace, run: RunRow, image: DataRow, hashes: Hashes, known: Known) -> float | None:
-    """Compare SR, degraded again, with LR; null where LR is not there as it was written."""
+    """Compare SR, degraded again, with LR; null where that cannot be repeated, or LR is not as it was written."""
     pair = (run.sr_sha256, image.lr_sha256)
     if pair in known.consistencies:
         return known.consistencies[pair]
-    if run.sr_path is None or not hashes.is_intact(image.lr_path, image.lr_sha256):
+    if run.sr_path is None or not is_repeatable(image) or not hashes.is_intact(image.lr_path, image.lr_sha256):
         return None
     return lr_psnr(read_image(workspace.root / run.sr_path), read_image(workspace.root / image.lr_path), image)
 

@@ -56,8 +56,8 @@ class Workspace:
         return self.root / "report"
 
     @property
-    def report_styles(self) -> Path:
-        """How each format of the report was asked for."""
+    def report_memory(self) -> Path:
+        """How each format of the report was asked for, and which scores they show."""
         return self.root / ".report.json"
 
     @contextmanager

@@ -15,13 +15,12 @@ from reports.naming import method_name
 from reports.page.pictures import (
     ERROR_TOP,
     WHOLE_SIDE,
-    Window,
     embed,
     error_map,
-    most_different,
     reduced,
 )
 from reports.page.strips import Choice, Run
+from reports.windows import Window, most_different
 
 Image = NDArray[np.uint8]
 

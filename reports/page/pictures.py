@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -18,43 +17,6 @@ QUALITIES = (95, 90, 80, 70, 60, 50, 40)  # of WebP; without loss it takes ten t
 ERROR_TOP = 40  # gray levels, of 255, at the bright end of the colours of errors
 ERROR_COLOURS = cv2.COLORMAP_INFERNO
 WHOLE_SIDE = 320  # px of a reduced whole image, at most
-
-
-@dataclass(frozen=True)
-class Window:
-    """A part of an HR image, in px."""
-
-    y: int
-    x: int
-    height: int
-    width: int
-
-    def of(self, image: Image, scale: int = 1) -> Image:
-        """Cut it from an image; `scale` times smaller than HR, where that is the LR image."""
-        y, x, height, width = (value // scale for value in (self.y, self.x, self.height, self.width))
-        return image[y : y + height, x : x + width]
-
-
-def most_different(images: Sequence[Image], side: int, step: int) -> Window:
-    """Find the square in which images differ most: where the variance of their luma over images is largest.
-
-    Args:
-        images: (H, W, 3) each, two or more.
-        side: px of the square, at most; the whole height or width where that is less.
-        step: its corner and sides are multiples of it, so that the LR image has whole pixels of it.
-    """
-    mean, squares = np.zeros(images[0].shape[:2], np.float32), np.zeros(images[0].shape[:2], np.float32)
-    for image in images:
-        luma = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        cv2.accumulate(luma, mean)
-        cv2.accumulateSquare(luma, squares)
-    variance = squares / len(images) - np.square(mean / len(images))
-    height, width = (min(side, length) // step * step for length in variance.shape)
-    # Integral images have a row and a column of zeros in front.
-    sums = np.asarray(cv2.integral(variance))
-    inside = sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width] + sums[:-height, :-width]
-    y, x = np.unravel_index(np.argmax(inside[::step, ::step]), inside[::step, ::step].shape)
-    return Window(int(y) * step, int(x) * step, height, width)
 
 
 def error_map(sr: Image, hr: Image) -> Image:
