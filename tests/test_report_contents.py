@@ -64,7 +64,7 @@ def manifest(tmp_path, *flags):
         {"command": "run", "flags": one, "time": "2026-11-26T10:00:00+00:00", "ikebench": "0.1.0"} for one in flags
     ]
     (tmp_path / "manifest.json").write_text(json.dumps({"commands": entries}))
-    return about(Workspace(tmp_path))
+    return about(Workspace(tmp_path), ["fp32", "bf16", "fp32"])
 
 
 def test_the_command_is_as_typed_without_defaults_and_folders(tmp_path):
@@ -87,7 +87,7 @@ def test_the_command_is_as_typed_without_defaults_and_folders(tmp_path):
     for part in ("--seed", "--device", "--precision", "/home", "last of"):
         assert part not in found.command
     assert "--no-capture" in found.command and "--retry-failed" in found.command
-    assert (found.version, found.date, found.precision) == ("0.1.0", "2026-11-26", "fp32")
+    assert (found.version, found.date) == ("0.1.0", "2026-11-26")
 
 
 def test_of_several_runs_the_last_is_shown(tmp_path):
@@ -98,9 +98,9 @@ def test_of_several_runs_the_last_is_shown(tmp_path):
 
 
 def test_a_workspace_without_manifest_is_no_error(tmp_path):
-    assert about(Workspace(tmp_path)) == About()
+    assert about(Workspace(tmp_path), []) == About()
     (tmp_path / "manifest.json").write_text("[1]")
-    assert about(Workspace(tmp_path)) == About()
+    assert about(Workspace(tmp_path), []) == About()
 
 
 @pytest.mark.parametrize(
