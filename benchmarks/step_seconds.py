@@ -70,7 +70,7 @@ def _form_seconds(name: str, scale: int, repetitions: int, precisions: Sequence[
         for precision in PRECISIONS
         if precision == "fp32" or (precision in precisions and name not in FP32_ALONE)
     }
-    steps: dict[str, Step] = {form: _own_step(training) for form, training in trainings.items()}
+    steps: dict[str, Step] = {form: own_step(training) for form, training in trainings.items()}
     steps["plain"] = plain_form(trainings["fp32"]).step
     # Drawing the crops is left out: it is shared by the iterations of a chunk.
     drawn = trainings["fp32"].draw(0)
@@ -82,7 +82,8 @@ def _form_seconds(name: str, scale: int, repetitions: int, precisions: Sequence[
     return {form: statistics.median(values[WARM_UP:]) for form, values in seconds.items()}
 
 
-def _own_step(training: Training) -> Step:
+def own_step(training: Training) -> Step:
+    """Give the training's own step, whichever iteration it is."""
     return lambda inputs, iteration: training.step(inputs)
 
 

@@ -33,5 +33,5 @@ def command(workspace: Workspace, workers: int | None) -> int:
     )
     scores = read_frame(workspace.scores_table, ScoreRow)
     click.echo(reports.markdown_tables(scores[scores["set"] == source.name]))
-    click.echo(f"Everything is in {workspace.root}: LR in data/, SR in sr/, scores.parquet, report/report.md")
+    click.echo(f"Everything is in {workspace.root}: LR in data/, SR in sr/, scores.parquet, report/report.html and .md")
     return code
