@@ -39,11 +39,14 @@ class Outcome:
 
 
 @pytest.fixture
-def ikebench(capsys, tmp_path, monkeypatch):
+def ikebench(capsys, tmp_path, monkeypatch, request):
     """Run a command in an empty folder, as a shell would; the workspace is ./bench there.
 
-    With one worker unless --workers says more: to start a process takes longer than the jobs of a test.
+    With one worker unless --workers says more: to start a process takes longer than the jobs of a test. Reports are in
+    Markdown alone unless the test is marked `html` or asks for more: to draw the page takes a second or two.
     """
+    if request.node.get_closest_marker("html") is None:
+        monkeypatch.setattr("reports.files.DEFAULT_FORMATS", ("md",))
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("IKEBENCH_DIV2K", raising=False)
     monkeypatch.delenv("IKEBENCH_WORKSPACE", raising=False)

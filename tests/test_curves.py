@@ -83,6 +83,7 @@ def test_losses_alone_make_no_figure():
     assert curve_figure(traces(lambda at: 1.0).assign(name="encoder")) is None
 
 
+@pytest.mark.html
 def test_the_report_draws_what_was_traced(ikebench, medians, tmp_path):
     medians(0)
     assert ikebench("run", "--methods", "zssr", "--iterations", "4", "--trace", "2").code == 0

@@ -52,6 +52,7 @@ def test_only_outdated_files_of_the_written_formats_go(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"report.html", "mine.txt", "set5-table3.tex"}
 
 
+@pytest.mark.html
 def test_run_and_report(ikebench, photos, tmp_path):
     assert ikebench("make-data", "--hr", photos, "--kind", "median").code == 0
     first = ikebench("run", "--methods", "bicubic", "--seeds", "0,1,2")
@@ -73,6 +74,7 @@ def test_run_and_report(ikebench, photos, tmp_path):
     assert failed.code == 2 and len(failed.err.splitlines()) == 1 and "cannot write" in failed.err
 
 
+@pytest.mark.html
 def test_a_report_of_the_same_scores_is_not_made_again(ikebench, photos, monkeypatch):
     ikebench("make-data", "--hr", photos, "--kind", "median")
     ikebench("run", "--methods", "bicubic")
@@ -96,6 +98,7 @@ def test_who_has_no_scores_any_more_is_no_reference(ikebench, photos):
     assert outcome.code == 0 and "no scores of gone to compare with any more" in outcome.err
 
 
+@pytest.mark.html
 def test_a_report_pictures_the_kernels_that_are_as_they_were_written(ikebench, photos):
     ikebench("make-data", "--hr", photos, "--kind", "random", "--limit", 1)
     assert ikebench("run", "--methods", "ike", "--iterations", 1).code == 0

@@ -35,6 +35,7 @@ def median_data(ikebench, photos):
     assert ikebench("make-data", "--hr", photos, "--kind", "median").code == 0
 
 
+@pytest.mark.html
 def test_two_commands_give_images_scores_and_tables(ikebench, median_data):
     outcome = ikebench("run", "--methods", "bicubic,ike", "--iterations", 2)
     assert outcome.code == 0, outcome.err

@@ -33,6 +33,7 @@ def test_lists(tmp_path, what):
     assert not heavy and len(out.splitlines()) > 2
 
 
+@pytest.mark.html
 def test_what_has_nothing_to_train_knows_no_torch(ikebench, photos):
     ikebench("make-data", "--hr", photos, "--kind", "median,gaussian")
     run = ("run", "--methods", "bicubic,zssr", "--iterations", "1")
