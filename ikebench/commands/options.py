@@ -99,6 +99,18 @@ def seeds_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def trace_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --trace."""
+    return click.option(
+        "--trace",
+        type=click.IntRange(min=1),
+        default=None,
+        metavar="N",
+        help="Keep the losses and, where HR is known, the PSNR of every N-th iteration beside the results; it changes "
+        "none of them. What has been done is not done again for it.",
+    )(command)
+
+
 SET_HELP = "Change a parameter; `ikebench list methods NAME` and `list kinds NAME` show them."
 
 

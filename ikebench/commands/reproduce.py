@@ -19,6 +19,7 @@ from ikebench.commands.options import (
     say,
     scales_option,
     seeds_option,
+    trace_option,
     weights_option,
     workers_option,
     workspace_option,
@@ -68,6 +69,7 @@ class ReproduceOptions:
     device: str = "auto"
     precision: "Precision" = "fp32"
     workers: int | None = None
+    trace: int | None = None
     dry_run: bool = False
 
 
@@ -94,6 +96,7 @@ class ReproduceOptions:
 @device_option
 @precision_option
 @workers_option(PER_CORE_OR_GPU)
+@trace_option
 @click.option("--dry-run", is_flag=True, help="Make the LR images, and only say how long the rest takes.")
 @workspace_option
 def command(**options: Any) -> int:  # noqa: ANN401 (click hands over its options)
@@ -218,7 +221,7 @@ class Work:
 
     def _run_round(self, todo: Sequence[jobs.Job], described: dict[str, Any]) -> list[RunRow]:
         options = self.options
-        run = RunOptions(workspace=self.workspace, methods=(), checkpoint_every=CHECKPOINT_EVERY)
+        run = RunOptions(workspace=self.workspace, methods=(), checkpoint_every=CHECKPOINT_EVERY, trace=options.trace)
         try:
             return execute(run, todo, self.placement)
         finally:

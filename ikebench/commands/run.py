@@ -19,6 +19,7 @@ from ikebench.commands.options import (
     say,
     scales_option,
     seeds_option,
+    trace_option,
     settings_option,
     weights_option,
     workers_option,
@@ -133,14 +134,7 @@ class RunOptions:
 @click.option(
     "--checkpoint-every", type=click.IntRange(min=1), default=None, help="Save long trainings, in iterations."
 )
-@click.option(
-    "--trace",
-    type=click.IntRange(min=1),
-    default=None,
-    metavar="N",
-    help="Keep the losses and, where HR is known, the PSNR of every N-th iteration beside the results; it changes "
-    "none of them. What has been done is not done again for it.",
-)
+@trace_option
 @click.option("--retry-failed", is_flag=True, help="Run failed jobs again.")
 @click.option("--dry-run", is_flag=True, help="Only print how many jobs there are, and the hours and disk they take.")
 @click.option("--list-jobs", is_flag=True, help="With --dry-run: every job, too.")
