@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from score_frames import failed, frame, measured, run, table
 
 import reports
 from ikebench.commands.about import about
+from ikebench.plans import read_plan
 from ikebench.store.workspace import Workspace
 from reports import against_paper, contents, forest, latex, verdict
 from reports.about import About
@@ -74,7 +76,7 @@ def test_the_command_is_as_typed_without_defaults_and_folders(tmp_path):
         "settings": "{'ike': {'blocks': '4'}}",
         "weights": "{'edsr': [PosixPath('/home/me/x2.pt')]}",
         "iterations": "20",
-        "seed": "0",
+        "seeds": "[0]",
         "device": "auto",
         "precision": "fp32",
         "capture": "False",
@@ -88,6 +90,16 @@ def test_the_command_is_as_typed_without_defaults_and_folders(tmp_path):
         assert part not in found.command
     assert "--no-capture" in found.command and "--retry-failed" in found.command
     assert (found.version, found.date) == ("0.1.0", "2026-11-26")
+
+
+def test_the_plan_of_reproduce_is_said(tmp_path):
+    plan, flags = asdict(read_plan("table3")), {"images": "2", "seeds": "[0, 1]", "hours": "None", "dry_run": "False"}
+    entry = {"command": "reproduce", "flags": flags | {"plan": str(plan)}}
+    (tmp_path / "manifest.json").write_text(json.dumps({"commands": [entry]}))
+    assert about(Workspace(tmp_path), []).command == "ikebench reproduce table3 --images 2 --seeds 0,1"
+    entry["flags"]["plan"] = str(plan | {"name": "variants"})
+    (tmp_path / "manifest.json").write_text(json.dumps({"commands": [entry]}))
+    assert about(Workspace(tmp_path), []).command.startswith("ikebench reproduce variants.toml ")
 
 
 def test_of_several_runs_the_last_is_shown(tmp_path):
