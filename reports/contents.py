@@ -10,9 +10,10 @@ from reports import about, against_paper, forest, verdict
 from reports.alignment import alignment_listing
 from reports.cost import can_be_drawn, cost_figure
 from reports.curves import curve_figure, ending_lines, psnr_curves
+from reports.differences import paired_listings
 from reports.drawing import draw_bytes
-from reports.kernel_pictures import kernel_figure
-from reports.listings import Listing, failure_listing, kernel_listing, paired_listings
+from reports.kernels import kernel_figure, kernel_listing
+from reports.listings import Listing, failure_listing
 from reports.naming import method_name
 from reports.results import Results
 from reports.sections import Picture, Section

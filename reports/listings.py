@@ -10,8 +10,6 @@ from typing import Any
 
 import pandas as pd
 
-from reports.comparison import CELL
-from reports.footnotes import PARTIAL
 from reports.naming import cell_name, kind_order, method_name, method_order, without_folders
 from reports.summary import failures
 from reports.tables import DASH
@@ -29,11 +27,6 @@ class Listing:
 
 
 NAMED = 3  # images of a failure that are named
-ABOUT_PAIRS = (
-    "PSNR minus that of {reference} in dB, image by image. Interval: 95 %, bootstrap of the mean; "
-    "none below 5 images. p: two-sided Wilcoxon signed-rank, Holm-corrected over the methods of a cell; "
-    "none below 6 images or where all differences are 0. All other pairs are in paired.csv (report --format csv)."
-)
 
 
 def in_order(rows: pd.DataFrame) -> list[dict[Hashable, Any]]:
@@ -51,68 +44,6 @@ def _places(names: pd.Series[str], order: Callable[[str], tuple[int, str]]) -> p
 def signed(value: float, decimals: int = 3) -> str:
     """Print a difference with its sign, a dash for NaN."""
     return DASH if math.isnan(value) else f"{value:+.{decimals}f}"
-
-
-def _p_text(p: float) -> str:
-    if math.isnan(p):
-        return DASH
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def paired_listings(
-    differences: pd.DataFrame, summary: pd.DataFrame, reference: str, scores: pd.DataFrame
-) -> list[Listing]:
-    """Make one list of the differences from `reference` for each set; `differences` as of `Results.against_reference`.
-
-    `summary` is that of the same scores; `s/image` the mean seconds of a method, where the scores have them.
-    """
-    partial = set(summary[summary["partial"]][[*CELL, "method"]].itertuples(index=False, name=None))
-    header = ("Cell", "Method", "n", "Mean (dB)", "95 % interval", "p (Holm)", "s/image")
-    seconds = scores.reindex(columns=[*CELL, "method", "seconds"]).groupby([*CELL, "method"], observed=True)["seconds"]
-    cost = seconds.mean().to_dict()
-    listings = []
-    for set_name, of_set in differences.groupby("set", observed=True):
-        rows = tuple(_paired_row(row, partial, cost) for row in in_order(of_set))
-        about = ABOUT_PAIRS.format(reference=method_name(reference))
-        if any(PARTIAL in row[1] for row in rows):
-            about += f" {PARTIAL} fewer iterations than the paper trains."
-        listings.append(Listing(f"{set_name}, against {method_name(reference)}", header, "llrrrrr", rows, about))
-    return listings
-
-
-def _paired_row(row: dict[Hashable, Any], partial: set[tuple], cost: dict[Hashable, float]) -> tuple[str, ...]:
-    """Print one comparison; `partial` holds the (set, kind, scale, method) trained for too few iterations."""
-    case = (row["set"], row["kind"], row["scale"], row["method"])
-    return (
-        cell_name(row["kind"], row["scale"]),
-        method_name(row["method"]) + PARTIAL * (case in partial) + ", upper bound" * row["upper_bound"],
-        f"{row['n']} ({row['n_infinite']} infinite left out)" if row["n_infinite"] else str(row["n"]),
-        signed(row["mean_difference"]),
-        DASH if math.isnan(row["low"]) else f"{signed(row['low'])} to {signed(row['high'])}",
-        _p_text(row["p_holm"]),
-        DASH if math.isnan(cost.get(case, math.nan)) else f"{cost[case]:.3g}",
-    )
-
-
-def kernel_listing(scores: pd.DataFrame) -> Listing:
-    """List the mean PSNR of the kernels that methods estimated, where the true ones are known."""
-    rows: tuple[tuple[str, ...], ...] = ()
-    if "kernel_psnr" in scores:
-        known = scores[scores["kernel_psnr"].notna()]
-        groups = known.groupby([*CELL, "method"], observed=True)["kernel_psnr"].agg(["mean", "count"]).reset_index()
-        rows = tuple(
-            (
-                str(row["set"]),
-                cell_name(row["kind"], row["scale"]),
-                method_name(row["method"]),
-                str(row["count"]),
-                f"{row['mean']:.2f}",
-            )
-            for row in in_order(groups)
-        )
-    about = "PSNR of the estimated kernels against the true ones in dB, centres of mass aligned; means over images."
-    header = ("Set", "Cell", "Method", "n", "Kernel PSNR")
-    return Listing("Kernels", header, "lllrr", rows, about)
 
 
 def failure_listing(scores: pd.DataFrame, protocol: str) -> Listing:

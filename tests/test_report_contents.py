@@ -16,8 +16,8 @@ from ikebench.plans import read_plan
 from ikebench.store.workspace import Workspace
 from reports import against_paper, contents, forest, latex, verdict
 from reports.about import About
+from reports.differences import paired_listings
 from reports.evidence import Evidence
-from reports.listings import paired_listings
 from reports.naming import without_folders
 from reports.pairs import Difference, against_reference, choose_reference
 from reports.results import Results
@@ -265,7 +265,9 @@ def test_all_pairs_are_in_the_csv_alone(tmp_path):
     reports.write_report(frame(*steady(WIDE)), tmp_path, formats=["md", "csv"])
     assert len(pd.read_csv(tmp_path / "paired.csv")) == 3
     text = (tmp_path / "report.md").read_text().split("## Paired differences")[1]
-    assert text.count("| Median ×2 ") == 2 and "forest" not in text  # no picture without the page that draws it
+    assert (
+        text.count("\n| EDSR ") == text.count("\n| IKE ") == 1 and "forest" not in text
+    )  # no picture without the page that draws it
 
 
 @pytest.mark.parametrize(("file_format", "start"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")])
@@ -288,7 +290,17 @@ def test_an_upper_bound_is_gray_in_the_forest_and_named_in_the_list():
     drawn = forest.draw(results.against_reference, "bicubic")
     assert forest.BOUND.encode() in drawn and forest.ABOVE.encode() not in drawn
     (listing,) = paired_listings(results.against_reference, results.summary, "bicubic", results.scores)
-    assert listing.rows[0][1] == "ZSSR (true kernel), upper bound"
+    assert listing.rows[0][0] == "ZSSR (true kernel), upper bound"
+
+
+def test_differences_have_a_row_for_each_method_and_a_column_for_each_cell():
+    rows = [*steady({"bicubic": 0.0, "ike": 2.0}), *steady({"bicubic": 0.0, "zssr": -1.0, "ike": 1.0}, "abc", scale=4)]
+    results = Results(frame(*rows))
+    (listing,) = paired_listings(results.against_reference, results.summary, "bicubic", results.scores)
+    assert listing.header == ("Method", "Median ×2", "Median ×4", "s/image")
+    zssr, ike = listing.rows
+    assert zssr[:3] == ("ZSSR", "–", "-1.010") and ike[0] == "IKE" and "where they are not 3" in listing.about
+    assert ike[1].startswith("+2.0") and "], p 0.0" in ike[1] and ike[1].endswith(", n 8") and ike[2] == "+1.010"
 
 
 def _negated(found):

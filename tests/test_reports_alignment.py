@@ -8,7 +8,7 @@ from reports.alignment import alignment_listing, describe
 from reports.cost import cost_figure, costs
 from reports.drawing import draw_bytes
 from reports.evidence import KernelRow
-from reports.kernel_pictures import kernel_figure
+from reports.kernels import kernel_figure
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Estimated kernels beside the true ones, as pictures."""
+"""Estimated kernels beside the true ones: their PSNR in a list, and pictures."""
 
 from __future__ import annotations
 
@@ -6,16 +6,33 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from reports.cells import in_columns
+from reports.comparison import CELL
 from reports.drawing import DPI
 from reports.evidence import KernelRow
+from reports.listings import Listing
 from reports.naming import method_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANEL = 1.1  # inches
+
+
+def kernel_listing(scores: pd.DataFrame) -> Listing:
+    """List the mean PSNR of the kernels that methods estimated, where the true ones are known."""
+    known = scores[scores["kernel_psnr"].notna()] if "kernel_psnr" in scores else scores[:0]
+    cells: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    if len(known):
+        means = known.groupby([*CELL, "method"], observed=True)["kernel_psnr"].agg(["mean", "count"]).reset_index()
+        cells, found = in_columns(means, ["method"], lambda row: f"{row['mean']:.2f} (n {row['count']})")
+        rows = tuple((str(row["set"]), method_name(row["method"]), *texts) for row, texts in found)
+    about = "PSNR of the estimated kernels against the true ones in dB, centres of mass aligned; means over n results."
+    return Listing("Kernels", ("Set", "Method", *cells), "ll" + "r" * len(cells), rows, about)
 
 
 def kernel_figure(rows: Sequence[KernelRow]) -> Figure:
