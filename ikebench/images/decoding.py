@@ -30,8 +30,8 @@ def decode(data: bytes) -> Decoded:
     page = tiff.first_page(data)
     if page is not None:
         tiff.refuse_what_is_no_photograph(page)
-        if page.bitspersample == 16:
-            return tiff.decode_16_bit(page, data)
+        if tiff.is_beyond_pillow(page):
+            return tiff.decode(page, data)
     PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, MAX_METADATA)
     with _opened(data) as photo:
         bits = _bits_per_sample(photo, data)
