@@ -59,6 +59,8 @@ def _bits_per_sample(photo: Image.Image, data: bytes) -> int:
         return jpeg2000.bits_per_sample(data)
     if photo.format == "PPM" and photo.mode == "I":
         return 16  # Pillow has stretched them to 65535
+    if photo.format == "TIFF" and photo.mode.startswith("I"):
+        raise ValueError("tifffile cannot parse it")
     return 32 if photo.mode.startswith(("I", "F")) else 8
 
 

@@ -67,7 +67,10 @@ def decode(page: "TiffPage", data: bytes) -> Decoded:
 
     Raises:
         Unsupported: for other colours, and where a compression needs imagecodecs.
+        DecompressionBombError: as Pillow.
     """
+    if page.imagewidth * page.imagelength > 2 * (Image.MAX_IMAGE_PIXELS or np.inf):
+        raise Image.DecompressionBombError
     samples, turned = _samples(page, data)
     profile = page.tags.valueof(ICC_PROFILE)
     exif = _exif(data)
@@ -106,8 +109,7 @@ def _colours(page: "TiffPage", samples: NDArray[Any]) -> NDArray[Any]:
 def _divided(colours: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
     """Take alpha out of colours; where it is 0 they are black, as Pillow has them."""
     top = np.uint64(np.iinfo(colours.dtype).max)
-    whole = np.maximum(alpha, 1).astype(np.uint64)
-    divided = np.minimum((colours * top + whole // np.uint64(2)) // whole, top)
+    divided = np.minimum(colours * top // np.maximum(alpha, 1).astype(np.uint64), top)  # cut off, as Pillow does
     return np.where(alpha == 0, 0, divided).astype(colours.dtype)
 
 
