@@ -1,12 +1,17 @@
 """EDSR, RCAN and ESRGAN: every layout of checkpoints, what does not fit, tiles, and the networks' own arithmetic."""
 
+import runpy
+import sys
 import weakref
 from dataclasses import replace
 
 import checkpoints
+import numpy as np
 import pytest
+import skimage.data
 import torch
 import torch.nn.functional as F
+from shared_files import SHARED, needs_shared
 
 from baselines.contract import Task, Weights
 from baselines.edsr import EDSR, EDSRBaseline
@@ -15,6 +20,8 @@ from baselines.normalisation import DIV2K_MEAN, Normalisation
 from baselines.rcan import RCAN
 from baselines.supervised import parts
 from baselines.upscaler import UPSCALE_HALO, super_resolve
+from baselines.weights import read_weights
+from ikebench.images import read_image, write_png
 
 EDSR_SMALL = EDSR(blocks=2, width=8, residual_scale=0.5)
 RCAN_SMALL = RCAN(groups=2, blocks=2, width=8, reduction=4)
@@ -148,6 +155,20 @@ def test_mean_shifts_tell_the_range(image, method):
     if method == "edsr":
         again = restored(small, image, in_range(weights, 1 / 255) | shifts(DIV2K_MEAN, 1), 2)
         assert torch.allclose(again, plain, atol=1e-5)
+
+
+@needs_shared("cases", "make_edsr_range1.py")
+@pytest.mark.parametrize("name", ["range1", "range255"])
+def test_a_network_trained_on_zero_to_one_in_the_official_layout(tmp_path, monkeypatch, name):
+    """Both files are one function, written out by the script in plain PyTorch with the file's own mean shifts."""
+    lr = np.ascontiguousarray(skimage.data.astronaut()[100:124, 200:230])
+    write_png(tmp_path / "lr.png", lr)
+    monkeypatch.setattr(sys, "argv", ["", str(tmp_path), str(tmp_path / "lr.png")])
+    runpy.run_path(str(SHARED / "cases" / "make_edsr_range1.py"))
+    image = torch.from_numpy(lr).permute(2, 0, 1)[None].float() / 255
+    sr = restored(EDSRBaseline(), image, read_weights(tmp_path / f"{name}.pt"), 2)
+    pixels = (sr.clamp(0, 1)[0].permute(1, 2, 0) * 255).round().int()
+    assert (pixels - torch.from_numpy(read_image(tmp_path / "expected.png")).int()).abs().max() <= 1
 
 
 @pytest.mark.parametrize("value_range", [1, 255])
