@@ -70,6 +70,8 @@ def test_mmediting_weights_work_on_zero_to_one(image, scale):
     weights = checkpoints.edsr("mmediting", scale)
     assert EDSR_SMALL.scale_of(weights) == scale
     sr = restored(EDSR_SMALL, image, weights, scale)
+    bare = {key.removeprefix("generator."): tensor for key, tensor in weights.items()}
+    assert torch.equal(sr, restored(EDSR_SMALL, image, bare, scale))
     expanded = {key: 255 * tensor if key.endswith("bias") else tensor for key, tensor in weights.items()}
     same = {
         official: expanded[key]
