@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ikebench.errors import UserError
-from ikebench.images import by_stem
+from ikebench.images import by_stem, left_out
 
 SAMPLE_IMAGES = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")  # in scikit-image
 DIV2K_HR = "DIV2K_valid_HR"
@@ -97,7 +97,9 @@ def _missing_div2k() -> Path:
 
 def _div2k(folder: Path) -> HRSource:
     track2 = folder / DIV2K_TRACK2
-    return HRSource("div2k", by_stem(folder / DIV2K_HR), track2 if track2.is_dir() else None)
+    return HRSource(
+        "div2k", by_stem(folder / DIV2K_HR), track2 if track2.is_dir() else None, left_out(folder / DIV2K_HR)
+    )
 
 
 def _folder(folder: Path) -> HRSource:
@@ -107,7 +109,7 @@ def _folder(folder: Path) -> HRSource:
         return _div2k(folder.resolve().parent)
     if (folder / DIV2K_HR).is_dir():
         return _div2k(folder)
-    return HRSource(folder.resolve().name, by_stem(folder))
+    return HRSource(folder.resolve().name, by_stem(folder), message=left_out(folder))
 
 
 def check_name(name: str) -> None:
