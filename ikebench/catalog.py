@@ -6,6 +6,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, get_type_hints
 
+from ikebench.command_method import command_class, is_command, short_name
 from ikebench.errors import UserError, unknown
 from ikebench.settings import parse_value
 
@@ -58,11 +59,13 @@ def kind_class(name: str) -> Any:  # noqa: ANN401 (a class that follows degradat
 
 
 def method_class(name: str) -> Any:  # noqa: ANN401 (a class that follows baselines.contract)
-    """Import a method.
+    """Import a method, or make one of a TOML file (see `ikebench.command_method`).
 
     Raises:
-        UserError: for an unknown name.
+        UserError: for an unknown name, or a file that is not one of a command.
     """
+    if is_command(name):
+        return command_class(name)
     try:
         cls = _load("method", name, method_paths())
     except Exception as error:  # somebody else's module can fail in any way
@@ -118,10 +121,16 @@ def expand_kinds(text: str) -> list[str]:
 
 
 def expand_methods(text: str) -> list[str]:
-    """Read a `--methods` value: names between commas."""
-    names = _names(text)
-    check_names("method", names, method_paths())
-    return list(dict.fromkeys(names))
+    """Read a `--methods` value: names between commas, and TOML files of commands."""
+    names = list(dict.fromkeys(_names(text)))
+    known = method_paths()
+    check_names("method", [name for name in names if not is_command(name)], known)
+    for name in filter(is_command, names):
+        command_class(name)  # or it is said what is wrong with it
+        rivals = [other for other in [*known, *names] if other != name and short_name(other) == short_name(name)]
+        if rivals:
+            raise UserError(f"{name} and {rivals[0]} have one name: rename the file")
+    return names
 
 
 def configured(cls: type, name: str, settings: Mapping[str, str]) -> Any:  # noqa: ANN401

@@ -6,6 +6,7 @@ import click
 
 from ikebench.catalog import KINDS, default_of, kind_class, method_class, method_paths, uses
 from ikebench.catalog import parameters as parameters_of
+from ikebench.command_method import is_command, short_name
 from ikebench.errors import UserError, unknown
 
 
@@ -42,15 +43,16 @@ def parameters(name: str) -> list[str]:
     Raises:
         UserError: for an unknown name.
     """
-    names = {**method_paths(), **KINDS}
+    methods = {**method_paths(), **({name: ""} if is_command(name) else {})}
+    names = {**methods, **KINDS}
     if name not in names:
         raise unknown("method or kind", name, names)
     lines = []
-    for what, lookup, known in (("method", method_class, method_paths()), ("kind", kind_class, KINDS)):
+    for what, lookup, known in (("method", method_class, methods), ("kind", kind_class, KINDS)):
         if name not in known:
             continue
-        values = [(f"{name}.{field.name}", str(default_of(field))) for field in parameters_of(lookup(name))]
-        lines += [f"{what} {name}" + (":" if values else ": no parameters"), *_columns(values)]
+        values = [(f"{short_name(name)}.{field.name}", str(default_of(field))) for field in parameters_of(lookup(name))]
+        lines += [f"{what} {short_name(name)}" + (":" if values else ": no parameters"), *_columns(values)]
     return lines
 
 

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from ikebench.catalog import configured, method_class, method_paths, uses
+from ikebench.command_method import short_name
 from ikebench.errors import UserError
 from ikebench.seeds import derive_seed
 from ikebench.settings import Settings
@@ -121,7 +122,7 @@ def choose_methods(
     """Configure methods.
 
     Args:
-        names: in the catalog.
+        names: in the catalog, or TOML files of commands.
         settings: of the methods.
         iterations: for every method that trains.
         label: `--as`: keep the results of the one method under this name.
@@ -129,16 +130,20 @@ def choose_methods(
     Raises:
         UserError: for unknown fields, settings of a method that is not run, or a label that cannot be.
     """
-    stray = next((name for name in settings if name not in names), None)
+    short = {name: short_name(name) for name in names}
+    stray = next((name for name in settings if name not in short.values()), None)
     if stray:
         raise UserError(f"--set {stray}.…: {stray} is not among --methods {','.join(names)}")
     if label is not None:
         _check_label(label, names)
-    return [MethodChoice(label or name, name, _configured(name, settings, iterations)) for name in names]
+    return [
+        MethodChoice(label or short[name], short[name], _configured(name, settings.get(short[name], {}), iterations))
+        for name in names
+    ]
 
 
-def _configured(name: str, settings: Settings, iterations: int | None) -> Any:  # noqa: ANN401
-    cls, own = method_class(name), dict(settings.get(name, {}))
+def _configured(name: str, settings: Mapping[str, str], iterations: int | None) -> Any:  # noqa: ANN401
+    cls, own = method_class(name), dict(settings)
     if iterations is not None and cls.paper_iterations is not None:
         if "iterations" in own:
             raise UserError(f"--iterations and --set {name}.iterations: give one of them")
@@ -147,7 +152,9 @@ def _configured(name: str, settings: Settings, iterations: int | None) -> Any:  
 
 
 def _hyperparameters(method: Any) -> dict[str, Any]:  # noqa: ANN401 (a configured method)
-    return {name: value for name, value in asdict(method).items() if name != "tile" or "tile" in uses(method)}
+    without = {field.name for field in fields(method) if not field.metadata.get("decides", True)}
+    without |= {"tile"} - uses(method)
+    return {name: value for name, value in asdict(method).items() if name not in without}
 
 
 def plan(

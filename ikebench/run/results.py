@@ -12,13 +12,13 @@ from baselines.contract import Restored
 from baselines.memory import lacks_memory
 from degradations.resample import quantise
 from ikebench.errors import one_line
-from ikebench.files import sha256_file
+from ikebench.files import sha256_file, write_atomic
 from ikebench.images import write_png
 from ikebench.kernel_files import write_kernel, write_matlab
 from ikebench.run.jobs import Job
 from ikebench.store.row_files import write_row
 from ikebench.store.rows import RunRow
-from ikebench.store.workspace import checkpoint_path, estimated_kernel_path, row_path
+from ikebench.store.workspace import checkpoint_path, estimated_kernel_path, log_path, row_path
 
 
 def write_result(root: Path, job: Job, restored: Restored, row: RunRow, lr_shape: torch.Size) -> RunRow:
@@ -40,6 +40,7 @@ def write_result(root: Path, job: Job, restored: Restored, row: RunRow, lr_shape
         OSError: if it cannot be written.
     """
     image = to_image(restored.sr, lr_shape, job.case.scale)
+    _keep_log(root, job, restored.log)
     # The old row goes first: a crash in between must not leave the new image under the old row.
     (root / row_path(job.sr_path)).unlink(missing_ok=True)
     write_png(root / job.sr_path, image)
@@ -56,6 +57,7 @@ def write_result(root: Path, job: Job, restored: Restored, row: RunRow, lr_shape
 def write_failure(root: Path, job: Job, error: Exception, row: RunRow) -> RunRow:
     """Write the row of a job that failed; `row` has what was measured."""
     row = replace(row, status="failed", error=_reason(error), seconds=None, note=None)
+    _keep_log(root, job, getattr(error, "log", ""))
     if _is_passing(error):
         row.retry = True
     else:
@@ -63,6 +65,14 @@ def write_failure(root: Path, job: Job, error: Exception, row: RunRow) -> RunRow
         (root / checkpoint_path(job.sr_path)).unlink(missing_ok=True)
     write_row(root / row_path(job.sr_path), row)
     return row
+
+
+def _keep_log(root: Path, job: Job, log: str) -> None:
+    """Keep what a program printed beside the image, in place of what an earlier one did."""
+    if log:
+        write_atomic(root / log_path(job.sr_path), log.encode())
+    else:
+        (root / log_path(job.sr_path)).unlink(missing_ok=True)
 
 
 def note_of(job: Job, restored: Restored, said: Sequence[str]) -> str | None:

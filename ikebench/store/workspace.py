@@ -113,6 +113,11 @@ def checkpoint_path(sr: str) -> str:
     return sr.removesuffix(".png") + ".checkpoint"
 
 
+def log_path(sr: str) -> str:
+    """Path of what a program of somebody else's printed on the way to an SR image."""
+    return sr.removesuffix(".png") + ".log"
+
+
 def trace_path(sr: str) -> str:
     """Path of what was recorded of a training under way: losses and PSNR."""
     return sr.removesuffix(".png") + "_trace.parquet"
