@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
@@ -26,9 +27,12 @@ import numpy as np
 import skimage.data
 
 from degradations import resample
+from ikebench.catalog import PAPER_KINDS, kind_class
 from ikebench.scoring import metrics, registration
+from ikebench.scoring.stretch import stretch
+from reports.protocols import PROTOCOLS
 
-SIZES = {"2K": (1356, 2040), "12 MP": (3000, 4000), "24 MP": (4000, 6000)}
+SIZES = {"256 px": (256, 256), "2K": (1356, 2040), "12 MP": (3000, 4000), "24 MP": (4000, 6000)}
 STRIPS = ((metrics, "STRIP_PIXELS"), (registration, "SPLINE_STRIP_PIXELS"), (registration, "LUMA_STRIP_PIXELS"))
 KERNEL_SIDE = 15
 SCALE = 2
@@ -58,7 +62,7 @@ BEFORE = {
 
 
 @click.command()
-@click.option("--sizes", default="2K,12 MP", show_default=True, help=f"Of {', '.join(SIZES)}.")
+@click.option("--sizes", default="256 px,2K,12 MP", show_default=True, help=f"Of {', '.join(SIZES)}.")
 @click.option("--repetitions", default=2, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("benchmarks/scoring"), show_default=True)
 def main(sizes: str, repetitions: int, out: Path) -> None:
@@ -139,6 +143,16 @@ def register(sr: np.ndarray, hr: np.ndarray) -> None:
     registration.register(sr, hr, SCALE)
 
 
+def stretched(sr: np.ndarray, hr: np.ndarray) -> None:
+    """Shifts of blocks, once that of the whole is known."""
+    stretch(sr, hr, np.array([0.5, 0.5]), limit=PROTOCOLS["ntire17"].border(SCALE))
+
+
+def degrade_again(kind: str, sr: np.ndarray, hr: np.ndarray) -> None:
+    """Degrade the SR as LR consistency does."""
+    kind_class(kind)()(sr, SCALE, np.random.Generator(np.random.PCG64(0)))
+
+
 def correlate(sr: np.ndarray, hr: np.ndarray) -> None:
     """Filter HR with a Gaussian."""
     resample.correlate(hr, gaussian())
@@ -165,6 +179,8 @@ CASES: dict[str, tuple[Callable[[], None], Callable[[np.ndarray, np.ndarray], No
     "score_pair, in one piece": (in_one_piece, score_pair),
     "register, in strips": (as_shipped, register),
     "register, in one piece": (in_one_piece, register),
+    "stretch": (as_shipped, stretched),
+    **{f"LR consistency, {kind}": (as_shipped, partial(degrade_again, kind)) for kind in PAPER_KINDS},
     f"correlate, {KERNEL_SIDE}x{KERNEL_SIDE}, in strips": (as_shipped, correlate),
     f"correlate, {KERNEL_SIDE}x{KERNEL_SIDE}, plain formula": (as_shipped, plain_correlate),
 }

@@ -1,7 +1,7 @@
 """What `ikebench reproduce` runs: the paper's tables and its ablation, or named variants from a TOML file."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,18 @@ class Plan:
     images: int | None = None
     iterations: int | None = None
     set_name: str | None = None
+
+    def part(self, kinds: Sequence[str] | None, labels: Sequence[str] | None) -> "Plan":
+        """Take only these kinds and these rows of the table; None is all.
+
+        Raises:
+            UserError: for one that the plan does not have.
+        """
+        rows = {variant.label: variant for variant in self.variants}
+        check_names("kind of this plan", kinds or (), dict.fromkeys(self.kinds))
+        check_names("method of this plan", labels or (), rows)
+        variants = self.variants if labels is None else [rows[label] for label in labels]
+        return replace(self, kinds=self.kinds if kinds is None else kinds, variants=variants)
 
 
 TABLE_METHODS = ("bicubic", "edsr-baseline", "kernelgan-zssr", "dualsr", "ike", "ike-release")

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 PANELS_PER_ROW = 3
 PANEL_WIDTH, ROW_HEIGHT, FRAME_HEIGHT = 3.1, 0.24, 0.85  # inches
 ABOVE, BELOW, OPEN = "#0b6e4f", "#b3261e", "#5f6368"  # interval above 0, below 0, neither
+BOUND = "#9aa0a6"  # of an upper bound: gray, as in the tables
 
 
 def draw(differences: pd.DataFrame, reference: str, file_format: str = "svg") -> bytes:
     """Draw the differences of one set from `reference` as svg, png or pdf, the same bytes for the same numbers.
 
-    `differences` is as of `against_reference`: one row per kind, scale and method, mean_difference, low, high in dB
-    (NaN: a point without an interval).
+    `differences` is as of `Results.against_reference`: one row per kind, scale and method, mean_difference, low, high
+    in dB (NaN: a point without an interval), upper_bound.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -49,7 +50,7 @@ def _panel(axes: Axes, of_cell: pd.DataFrame, methods: list[str]) -> None:
     axes.axvline(0, color="#9aa0a6", linewidth=0.8)
     for row in of_cell.to_dict("records"):
         place, low, high = methods.index(row["method"]), row["low"], row["high"]
-        colour = ABOVE if low > 0 else BELOW if high < 0 else OPEN
+        colour = BOUND if row["upper_bound"] else ABOVE if low > 0 else BELOW if high < 0 else OPEN
         if not math.isnan(low):
             axes.plot([low, high], [place, place], color=colour, linewidth=1.6, solid_capstyle="butt")
         filled = colour if low > 0 or high < 0 else "white"

@@ -62,7 +62,7 @@ def _p_text(p: float) -> str:
 def paired_listings(
     differences: pd.DataFrame, summary: pd.DataFrame, reference: str, scores: pd.DataFrame
 ) -> list[Listing]:
-    """Make one list of the differences from `reference` for each set; `differences` as of `against_reference`.
+    """Make one list of the differences from `reference` for each set; `differences` as of `Results.against_reference`.
 
     `summary` is that of the same scores; `s/image` the mean seconds of a method, where the scores have them.
     """
@@ -85,7 +85,7 @@ def _paired_row(row: dict[Hashable, Any], partial: set[tuple], cost: dict[Hashab
     case = (row["set"], row["kind"], row["scale"], row["method"])
     return (
         cell_name(row["kind"], row["scale"]),
-        method_name(row["method"]) + PARTIAL * (case in partial),
+        method_name(row["method"]) + PARTIAL * (case in partial) + ", upper bound" * row["upper_bound"],
         f"{row['n']} ({row['n_infinite']} infinite left out)" if row["n_infinite"] else str(row["n"]),
         signed(row["mean_difference"]),
         DASH if math.isnan(row["low"]) else f"{signed(row['low'])} to {signed(row['high'])}",

@@ -53,5 +53,11 @@ class Results:
 
     @cached_property
     def against_reference(self) -> pd.DataFrame:
-        """The differences from the reference alone."""
-        return against_reference(self.pairs, self.reference)
+        """The differences from the reference alone, and which are of an upper bound."""
+        found = against_reference(self.pairs, self.reference)
+        return found.assign(upper_bound=found["method"].isin(self.upper_bounds))
+
+    @cached_property
+    def upper_bounds(self) -> frozenset[str]:
+        """Methods that were told the truth: no rivals of the others."""
+        return frozenset(self.summary.loc[self.summary["upper_bound"], "method"])

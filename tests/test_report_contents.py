@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,12 @@ from score_frames import failed, frame, measured, run, table
 
 import reports
 from ikebench.commands.about import about
+from ikebench.plans import read_plan
 from ikebench.store.workspace import Workspace
 from reports import against_paper, contents, forest, latex, verdict
 from reports.about import About
 from reports.evidence import Evidence
+from reports.listings import paired_listings
 from reports.naming import without_folders
 from reports.pairs import Difference, against_reference, choose_reference
 from reports.results import Results
@@ -74,7 +77,7 @@ def test_the_command_is_as_typed_without_defaults_and_folders(tmp_path):
         "settings": "{'ike': {'blocks': '4'}}",
         "weights": "{'edsr': [PosixPath('/home/me/x2.pt')]}",
         "iterations": "20",
-        "seed": "0",
+        "seeds": "[0]",
         "device": "auto",
         "precision": "fp32",
         "capture": "False",
@@ -88,6 +91,16 @@ def test_the_command_is_as_typed_without_defaults_and_folders(tmp_path):
         assert part not in found.command
     assert "--no-capture" in found.command and "--retry-failed" in found.command
     assert (found.version, found.date) == ("0.1.0", "2026-11-26")
+
+
+def test_the_plan_of_reproduce_is_said(tmp_path):
+    plan, flags = asdict(read_plan("table3")), {"images": "2", "seeds": "[0, 1]", "hours": "None", "dry_run": "False"}
+    entry = {"command": "reproduce", "flags": flags | {"plan": str(plan)}}
+    (tmp_path / "manifest.json").write_text(json.dumps({"commands": [entry]}))
+    assert about(Workspace(tmp_path), []).command == "ikebench reproduce table3 --images 2 --seeds 0,1"
+    entry["flags"]["plan"] = str(plan | {"name": "variants"})
+    (tmp_path / "manifest.json").write_text(json.dumps({"commands": [entry]}))
+    assert about(Workspace(tmp_path), []).command.startswith("ikebench reproduce variants.toml ")
 
 
 def test_of_several_runs_the_last_is_shown(tmp_path):
@@ -257,16 +270,25 @@ def test_all_pairs_are_in_the_csv_alone(tmp_path):
 
 @pytest.mark.parametrize(("file_format", "start"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")])
 def test_the_forest_plot_is_the_same_every_time(file_format, start):
-    found = against_reference(paired_differences(frame(*steady(WIDE), *steady(WIDE, "ab", kind="random"))), "bicubic")
+    found = Results(frame(*steady(WIDE), *steady(WIDE, "ab", kind="random"))).against_reference
     drawn = forest.draw(found, "bicubic", file_format)
     assert drawn.startswith(start) and drawn == forest.draw(found, "bicubic", file_format)
 
 
 def test_the_forest_is_coloured_by_the_side_of_the_interval():
-    found = against_reference(paired_differences(frame(*steady({"bicubic": 0.0, "ike": 2.0}))), "bicubic")
+    found = Results(frame(*steady({"bicubic": 0.0, "ike": 2.0}))).against_reference
     above, below = forest.draw(found, "bicubic"), forest.draw(_negated(found), "bicubic")
     assert forest.ABOVE.encode() in above and forest.BELOW.encode() not in above
     assert forest.BELOW.encode() in below and forest.ABOVE.encode() not in below
+
+
+def test_an_upper_bound_is_gray_in_the_forest_and_named_in_the_list():
+    rows = frame(*steady({"bicubic": 0.0, "zssr-gt": 2.0}))
+    results = Results(rows.assign(upper_bound=rows["method"] == "zssr-gt"))
+    drawn = forest.draw(results.against_reference, "bicubic")
+    assert forest.BOUND.encode() in drawn and forest.ABOVE.encode() not in drawn
+    (listing,) = paired_listings(results.against_reference, results.summary, "bicubic", results.scores)
+    assert listing.rows[0][1] == "ZSSR (true kernel), upper bound"
 
 
 def _negated(found):

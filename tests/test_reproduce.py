@@ -62,6 +62,18 @@ def test_a_plan_runs_resumes_and_prints_its_table(ikebench, photos, plan):
     assert again.code == 0 and "0 jobs run, 4 already done" in again.err and outcome.out.endswith(again.out)
 
 
+def test_a_part_of_a_plan(ikebench, photos, plan):
+    file = plan(BOTH_GRIDS.replace('"median"', '"median", "random"'))
+    outcome = ikebench("reproduce", file, "--hr", photos, "--kind", "random", "--methods", "bicubic-top-left")
+    assert outcome.code == 0 and "2 jobs run" in outcome.err, outcome.err
+    assert {(row.kind, row.method) for row in read_table(Path("bench/scores.parquet")).itertuples()} == {
+        ("random", "bicubic-top-left")
+    }
+    for wrong, says in (("--kind", "unknown kind of this plan 'gaussian'"), ("--methods", "method of this plan 'gau")):
+        outcome = ikebench("reproduce", file, "--hr", photos, wrong, "gaussian")
+        assert outcome.code == 2 and says in outcome.err
+
+
 def test_a_stop_by_the_hour_leaves_complete_rows_and_the_same_command_goes_on(ikebench, photos, plan, monkeypatch):
     file = plan(BOTH_GRIDS)
     monkeypatch.setattr("ikebench.commands.reproduce.wall_hours", lambda expected, workers: 0.6)

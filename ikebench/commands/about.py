@@ -52,29 +52,50 @@ def _entries(workspace: Workspace) -> list[dict[str, Any]]:
 
 def _typed(entry: Mapping[str, Any]) -> str:
     """Write a command as it would be typed, without what is the default."""
-    from ikebench.commands.run import RunOptions, command
-
     words = ["ikebench", str(entry["command"])]
-    if entry["command"] != "run":
-        return " ".join(words)
+    options, command = _restoring(words[1])
     flags = entry.get("flags", {})
-    defaults = {option.name: str(option.default) for option in fields(RunOptions)}
-    for option in command.params:
-        value = str(flags.get(option.name, "None"))
-        if isinstance(option, click.Option) and value not in ("None", "{}", defaults.get(str(option.name))):
+    defaults = {option.name: option.default for option in fields(options)} if options else {}
+    for option in command.params if command else ():
+        value = _value(str(flags.get(option.name, "None")))
+        if isinstance(option, click.Argument):
+            words += _plan(value)
+        elif value not in (None, {}) and not _same(value, defaults.get(str(option.name))):
             words += _option(option, value)
     return shlex.join(words)
 
 
-def _option(option: click.Option, value: str) -> list[str]:
+def _restoring(name: str) -> tuple[Any, click.Command | None]:
+    """Give the class of a command's options, and the command, of those that restore images."""
+    from ikebench.commands import reproduce, run
+
+    known = {"run": (run.RunOptions, run.command), "reproduce": (reproduce.ReproduceOptions, reproduce.command)}
+    return known.get(name, (None, None))
+
+
+def _plan(value: object) -> list[str]:
+    """Name the plan of `reproduce`: a table, or a file without its folder."""
+    from ikebench.plans import PLANS
+
+    if not isinstance(value, dict):
+        return []
+    name = str(value.get("name"))
+    return [name if name in PLANS else f"{name}.toml"]
+
+
+def _same(value: object, default: object) -> bool:
+    """Say whether a flag that the manifest keeps as text is the default; a tuple is equal to a list."""
+    return str(value) == str(default) or (isinstance(default, tuple | list) and value == [*default])
+
+
+def _option(option: click.Parameter, plain: object) -> list[str]:
     """Write one option; lists stand between commas, `{"ike": {"blocks": "4"}}` is ike.blocks=4, files lose folders."""
-    if option.is_flag:
-        return [option.opts[0] if value == "True" else (option.secondary_opts or option.opts)[0]]
-    plain = _value(value)
+    if isinstance(plain, bool):
+        return [option.opts[0] if plain else (option.secondary_opts or option.opts)[0]]
     if isinstance(plain, dict):
         pairs = [(f"{name}.{key}", one) for name, of_name in plain.items() for key, one in _items(of_name)]
         return [word for key, one in pairs for word in (option.opts[0], f"{key.rstrip('.')}={one}")]
-    text = ",".join(map(str, plain)) if isinstance(plain, list | tuple) else value
+    text = ",".join(map(str, plain)) if isinstance(plain, list | tuple) else str(plain)
     return [option.opts[0], text]
 
 

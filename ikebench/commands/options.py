@@ -73,17 +73,18 @@ def read_names(text: str) -> list[str]:
     return list(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
 
 
+def names_option(flag: str, name: str, what: str) -> Decorator:
+    """Add an option that leaves only what it names."""
+    text = f"Only these {what}, between commas."
+    return click.option(flag, name, default=None, callback=read_by(read_names), help=text)
+
+
 def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that choose scores: --dataset, --methods, --kind and --scale."""
     command = scales_option(None)(command)
-    for flag, name, what in (
-        ("--kind", "kinds", "degradations"),
-        ("--methods", "methods", "methods"),
-        ("--dataset", "sets", "sets"),
-    ):
-        text = f"Only these {what}, between commas."
-        command = click.option(flag, name, default=None, callback=read_by(read_names), help=text)(command)
-    return command
+    command = names_option("--kind", "kinds", "degradations")(command)
+    command = names_option("--methods", "methods", "methods")(command)
+    return names_option("--dataset", "sets", "sets")(command)
 
 
 def seeds_option(command: Callable[..., Any]) -> Callable[..., Any]:

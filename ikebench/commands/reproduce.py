@@ -14,6 +14,7 @@ from ikebench.commands.options import (
     OK,
     PER_CORE_OR_GPU,
     device_option,
+    names_option,
     precision_option,
     read_by,
     say,
@@ -60,7 +61,9 @@ class ReproduceOptions:
     workspace: Workspace
     images: int | None = None
     hours: float | None = None
+    kinds: Sequence[str] | None = None
     scales: Sequence[int] | None = None
+    methods: Sequence[str] | None = None
     seeds: Sequence[int] = (0,)
     iterations: int | None = None
     hr: str | None = None
@@ -72,6 +75,11 @@ class ReproduceOptions:
     trace: int | None = None
     dry_run: bool = False
 
+    @property
+    def part(self) -> Plan:
+        """What of the plan is asked for."""
+        return self.plan.part(self.kinds, self.methods)
+
 
 @click.command()
 @click.argument("plan", metavar="table2|table3|ablation|PLAN.toml", callback=read_by(read_plan))
@@ -82,7 +90,9 @@ class ReproduceOptions:
     default=None,
     help="Start no image that will not end within so many hours; the same command goes on.",
 )
+@names_option("--kind", "kinds", "degradations of the plan")
 @scales_option(None)
+@names_option("--methods", "methods", "rows of the plan's table")
 @seeds_option
 @click.option(
     "--iterations",
@@ -109,7 +119,7 @@ def command(**options: Any) -> int:  # noqa: ANN401 (click hands over its option
 
 def reproduce(options: ReproduceOptions) -> int:
     """Make data, run, score and report; exit code 1 if jobs failed or images are refused, 2 for want of data."""
-    plan, budget = options.plan, Budget(options.hours)
+    plan, budget = options.part, Budget(options.hours)
     if options.iterations is not None and plan.iterations is not None:
         raise UserError(f"{plan.name} says its iterations itself ({plan.iterations}): leave out --iterations")
     placement = place("local", options.device, options.workers)
@@ -130,7 +140,7 @@ def reproduce(options: ReproduceOptions) -> int:
 def _choices(options: ReproduceOptions) -> list[jobs.MethodChoice]:
     iterations = options.plan.iterations if options.iterations is None else options.iterations
     choices = []
-    for variant in options.plan.variants:
+    for variant in options.part.variants:
         label = None if variant.label == variant.method else variant.label
         own = None if "iterations" in variant.settings else iterations
         choices += jobs.choose_methods([variant.method], {variant.method: variant.settings}, own, label)
@@ -138,7 +148,7 @@ def _choices(options: ReproduceOptions) -> list[jobs.MethodChoice]:
 
 
 def _make_data(options: ReproduceOptions, source: HRSource) -> int:
-    plan = options.plan
+    plan = options.part
     data = DataOptions(
         workspace=options.workspace,
         kinds=plan.kinds,
@@ -177,7 +187,7 @@ class Work:
 
     def _planned(self, choices: Sequence[jobs.MethodChoice], set_name: str) -> list[jobs.Job]:
         """Plan every job, the costliest first."""
-        options, plan = self.options, self.options.plan
+        options, plan = self.options, self.options.part
         scales = options.scales or plan.scales
         found = find(choices, scales, options.weights, options.workspace.weights_folder)
         limit = options.images or plan.images
@@ -237,7 +247,7 @@ def _show(options: ReproduceOptions, set_name: str) -> None:
     """Print the plan's own table."""
     import reports
 
-    workspace, plan = options.workspace, options.plan
+    workspace, plan = options.workspace, options.part
     if not workspace.scores_table.exists():
         return
     scores = read_frame(workspace.scores_table, ScoreRow)
