@@ -35,6 +35,8 @@ METHODS = {
     "ike": "ikebench.ike.method:IKE",
     "ike-release": "ikebench.ike.release:IKERelease",
 }
+GROUPS = ("all", "zero-shot", "supervised")
+"""Names that stand for several methods."""
 TRAINABLE = {"edsr-baseline": "baselines.edsr_recipe:EDSRBaselineRecipe"}
 """Networks that `ikebench train` can train: name -> how, a frozen dataclass with that one's fields and methods."""
 METHOD_ENTRY_POINTS = "ikebench.methods"
@@ -115,16 +117,15 @@ def check_names(what: str, names: Sequence[str], known: Mapping[str, Any]) -> No
 
 def expand_kinds(text: str) -> list[str]:
     """Read a `--kind` value: names between commas; `all` stands for the paper's four."""
-    names = [kind for name in _names(text) for kind in (PAPER_KINDS if name == "all" else (name,))]
-    check_names("kind", names, {**KINDS, "all": ""})
-    return list(dict.fromkeys(names))
+    names = _recognised("kind", text, {**KINDS, "all": ""})
+    return list(dict.fromkeys(kind for name in names for kind in (PAPER_KINDS if name == "all" else (name,))))
 
 
 def expand_methods(text: str) -> list[str]:
-    """Read a `--methods` value: names between commas, and TOML files of commands."""
-    names = list(dict.fromkeys(_names(text)))
+    """Read a `--methods` value: names and groups (`all`, `zero-shot`, ...) between commas, TOML files of commands."""
     known = method_paths()
-    check_names("method", [name for name in names if not is_command(name)], known)
+    chosen = _recognised("method", text, {**known, **dict.fromkeys(GROUPS)})
+    names = list(dict.fromkeys(name for one in chosen for name in (_members(one) if one in GROUPS else (one,))))
     for name in filter(is_command, names):
         command_class(name)  # or it is said what is wrong with it
         rivals = [other for other in [*known, *names] if other != name and short_name(other) == short_name(name)]
@@ -156,10 +157,19 @@ def check_parameters(cls: type, name: str, settings: Mapping[str, str]) -> None:
             raise unknown(f"parameter of {name}", field, known)
 
 
-def _names(text: str) -> list[str]:
+def _members(group: str) -> list[str]:
+    """Give the methods of a group: all of them, or those of a supervision."""
+    return [name for name in method_paths() if group == "all" or method_class(name).supervision == group]
+
+
+def _recognised(what: str, text: str, known: Mapping[str, Any]) -> list[str]:
+    """Read names between commas, in whatever case they are typed; files are left as they are."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
         raise UserError("an empty list of names: give at least one")
+    spelt = {name.casefold(): name for name in known}
+    names = [name if name in known or is_command(name) else spelt.get(name.casefold(), name) for name in names]
+    check_names(what, [name for name in names if not is_command(name)], known)
     return names
 
 

@@ -20,6 +20,7 @@ COMMANDS = {  # name -> module of `ikebench.commands`, and what it does in a lin
     "train": ("train", "Train a network on bicubic pairs."),
     "fetch": ("fetch", "Download DIV2K's validation images, or trained weights."),
     "list": ("list", "List methods, kinds, datasets or metrics, and their parameters."),
+    "remove": ("remove", "Forget the results of a method."),
     "demo": ("demo", "Make data, run, score and report on two small photographs."),
 }
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from baselines.contract import NOT_DECISIVE, Precision, Restored, Task
 from degradations.contract import SCALES
 from ikebench.errors import UserError, unknown
+from ikebench.files import check_folder
 from ikebench.toml_files import read_toml
 
 if TYPE_CHECKING:
@@ -225,6 +226,5 @@ def _beside(path: Path, name: str) -> Path:
 
 
 def _there(path: Path, key: str, folder: Path) -> Path:
-    if not folder.is_dir():
-        raise UserError(f"{path}: {key} {folder}: no such folder")
+    check_folder(f"{path}: {key}", folder)
     return folder

@@ -5,6 +5,8 @@ import secrets
 from hashlib import file_digest
 from pathlib import Path
 
+from ikebench.errors import UserError
+
 PARTIAL_SUFFIX = ".part"
 """Suffix of a file still being written; one that is left over belongs to a killed process and may be deleted."""
 
@@ -32,6 +34,18 @@ def sha256_file(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file's bytes as 64 lower-case hexadecimal digits."""
     with open(path, "rb") as file:
         return file_digest(file, "sha256").hexdigest()
+
+
+def check_folder(option: str, folder: Path, hint: str = "") -> None:
+    """Refuse what is no folder; a file is said to be one.
+
+    Raises:
+        UserError: with the option that named it.
+    """
+    if folder.is_file():
+        raise UserError(f"{option} {folder}: a file, not a folder: give the folder that it is in")
+    if not folder.is_dir():
+        raise UserError(f"{option} {folder}: no such folder{hint}")
 
 
 def is_intact(path: str | os.PathLike[str], expected_sha256: str | None) -> bool:

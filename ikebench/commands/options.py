@@ -59,7 +59,7 @@ def kinds_option(default: str | None, text: str) -> Decorator:
 
 def methods_option(text: str) -> Decorator:
     """Add --methods."""
-    return click.option("--methods", required=True, callback=read_by(expand_methods), help=text)
+    return click.option("--methods", default="", callback=read_by(_methods), help=text)
 
 
 def scales_option(default: str | None) -> Decorator:
@@ -146,6 +146,11 @@ def precision_option(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         help="Of the networks; tf32: on GPUs only.",
     )(command)
+
+
+def _methods(text: str) -> list[str]:
+    """Read `ike,bicubic`; nothing where the option is not given."""
+    return expand_methods(text) if text else []
 
 
 def _scales(text: str) -> list[int]:

@@ -15,8 +15,11 @@ from ikebench.provenance import describe
 from ikebench.store.hashes import Hashes, hashes_of
 from ikebench.store.row_files import RowFiles
 from ikebench.store.rows import RunRow
+from ikebench.store.strays import strays
 from ikebench.store.tables import write_rows
 from ikebench.store.workspace import Workspace
+
+MOST_STRAYS = 3  # named in a line each
 
 
 @click.command()
@@ -52,6 +55,7 @@ def score_and_report(
     from ikebench.scoring import scorer
 
     data = require_data(workspace)
+    _say_strays(workspace)
     with Progress(len(runs), len(runs), "scored") as progress:
         scored = scorer.score(workspace, runs, data, hashes, described, workers or core_count(), progress.advance)
     if scored.stale:
@@ -65,3 +69,12 @@ def score_and_report(
     else:
         say(f"nothing is scored: a report in {workspace.report_folder} is of earlier scores")
     return FAILED if scored.refused else OK
+
+
+def _say_strays(workspace: Workspace) -> None:
+    """Tell of images that somebody has laid under `sr/`."""
+    found = strays(workspace)
+    for path in found[:MOST_STRAYS]:
+        say(f"{path} is no result: no run wrote it. `ikebench run --sr NAME=FOLDER` takes images in")
+    if len(found) > MOST_STRAYS:
+        say(f"and {len(found) - MOST_STRAYS} more images under sr/ that no run wrote")

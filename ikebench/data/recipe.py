@@ -10,6 +10,7 @@ from degradations.track2 import Track2
 from ikebench.catalog import check_parameters, configured, kind_class
 from ikebench.data.sources import DIV2K_TRACK2
 from ikebench.errors import UserError
+from ikebench.files import check_folder
 from ikebench.seeds import lr_seed
 from ikebench.settings import Settings
 from ikebench.store.rows import DataRow
@@ -73,8 +74,7 @@ def _track2(folder: Path | None) -> Track2:
         raise UserError(
             f"kind track2 needs the official LR files: {DIV2K_TRACK2} beside the HR folder, or --track2-lr DIR"
         )
-    if not folder.is_dir():
-        raise UserError(f"--track2-lr {folder}: no such folder")
+    check_folder("--track2-lr", folder)
     return Track2(folder)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ikebench.errors import UserError
+from ikebench.files import check_folder
 from ikebench.images import by_stem
 
 SAMPLE_IMAGES = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")  # in scikit-image
@@ -101,8 +102,7 @@ def _div2k(folder: Path) -> HRSource:
 
 
 def _folder(folder: Path) -> HRSource:
-    if not folder.is_dir():
-        raise UserError(f"--hr {folder}: no such folder (a folder of images, sample or div2k)")
+    check_folder("--hr", folder, " (a folder of images, sample or div2k)")
     if folder.resolve().name == DIV2K_HR:
         return _div2k(folder.resolve().parent)
     if (folder / DIV2K_HR).is_dir():

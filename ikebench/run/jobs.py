@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from baselines.contract import Precision
 
 TYPICAL_CROP = 128  # LR px a side, of the zero-shot methods; only the time left depends on it
+QUICK_ITERATIONS = 100  # of a first look: a minute or two for IKE, on a core, where its paper's 3000 take 40
 SMALLEST_TILE = 32  # px
 MAX_SEED = 2**63  # torch's generators take signed 64-bit seeds
 
@@ -117,7 +118,12 @@ class Selection:
 
 
 def choose_methods(
-    names: Sequence[str], settings: Settings, iterations: int | None = None, label: str | None = None
+    names: Sequence[str],
+    settings: Settings,
+    iterations: int | None = None,
+    label: str | None = None,
+    *,
+    quick: bool = False,
 ) -> list[MethodChoice]:
     """Configure methods.
 
@@ -126,6 +132,7 @@ def choose_methods(
         settings: of the methods.
         iterations: for every method that trains.
         label: `--as`: keep the results of the one method under this name.
+        quick: train `QUICK_ITERATIONS`, and keep the results of what trains under a name of their own.
 
     Raises:
         UserError: for unknown fields, settings of a method that is not run, or a label that cannot be.
@@ -136,10 +143,12 @@ def choose_methods(
         raise UserError(f"--set {stray}.…: {stray} is not among --methods {','.join(names)}")
     if label is not None:
         _check_label(label, names)
-    return [
-        MethodChoice(label or short[name], short[name], _configured(name, settings.get(short[name], {}), iterations))
-        for name in names
-    ]
+    choices = []
+    for name in names:
+        own_name = f"{short[name]}-quick" if quick and method_class(name).paper_iterations is not None else short[name]
+        method = _configured(name, settings.get(short[name], {}), QUICK_ITERATIONS if quick else iterations)
+        choices.append(MethodChoice(label or own_name, short[name], method))
+    return choices
 
 
 def _configured(name: str, settings: Mapping[str, str], iterations: int | None) -> Any:  # noqa: ANN401
