@@ -18,6 +18,7 @@ KINDS = {
     "random": "degradations.random_kernel:RandomKernel",
     "gaussian": "degradations.gaussian:Gaussian",
     "track2": "degradations.track2:Track2",
+    "paired": "ikebench.data.paired:Paired",
 }
 PAPER_KINDS = ("bilateral", "median", "anisotropic", "random")  # Table 3; what `--kind all` means
 

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from degradations.track2 import OFFICIAL
 from ikebench.errors import UserError
 from ikebench.files import check_folder
 from ikebench.images import by_stem
 
 SAMPLE_IMAGES = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")  # in scikit-image
 DIV2K_HR = "DIV2K_valid_HR"
-DIV2K_TRACK2 = "DIV2K_valid_LR_unknown"
+DIV2K_TRACK2 = OFFICIAL
 DIV2K_VARIABLE = "IKEBENCH_DIV2K"
 DIV2K_DEFAULT = "DIV2K"
 

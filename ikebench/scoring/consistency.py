@@ -5,7 +5,7 @@ import json
 import numpy as np
 from numpy.typing import NDArray
 
-from degradations.track2 import Track2
+from degradations.contract import is_imported
 from ikebench.catalog import KINDS, kind_class
 from ikebench.scoring.metrics import psnr_from
 from ikebench.store.rows import DataRow
@@ -16,7 +16,7 @@ def is_repeatable(image: DataRow) -> bool:
     if image.preset is None or image.seed is None or image.kind not in KINDS:
         return False
     kind = kind_class(image.kind)
-    return kind is not Track2 and kind.version == image.version
+    return not is_imported(kind) and kind.version == image.version
 
 
 def lr_psnr(sr: NDArray[np.uint8], lr: NDArray[np.uint8], image: DataRow) -> float:

@@ -28,6 +28,14 @@ from reports.protocols import PROTOCOLS
 SHARED = [name for name in (one.name for one in fields(RunRow)) if name in {one.name for one in fields(ScoreRow)}]
 """Columns that scores take over from runs."""
 
+IMPORTED = {
+    "track2-official": "",
+    "track2-given": "files from another folder than the official one",
+    "paired": "",
+    "paired-bicubic": "plain bicubic downscaling, by its pixels",
+}
+"""Preset of LR images that came as files -> what a table must say of them."""
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -135,8 +143,8 @@ def _score_run(workspace: Workspace, run: RunRow, image: DataRow, hashes: Hashes
 
 
 def _changed_parameters(image: DataRow) -> str:
-    if image.preset is not None and image.preset.startswith("track2"):
-        return "" if image.preset == "track2-official" else "files from another folder than the official one"
+    if image.preset in IMPORTED:
+        return IMPORTED[image.preset]
     return _changed(image.kind, image.parameters or "{}")
 
 
