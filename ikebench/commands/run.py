@@ -33,7 +33,7 @@ from ikebench.data.sources import check_name
 from ikebench.data.table import existing_rows, merge, require_data
 from ikebench.errors import UserError
 from ikebench.files import check_folder
-from ikebench.images import by_stem
+from ikebench.images import by_stem, left_out
 from ikebench.machine import cpu_has_bf16
 from ikebench.progress import spoken
 from ikebench.provenance import describe
@@ -271,6 +271,8 @@ def _given_lr(
     [scale], name = options.scales, folder.resolve().name
     check_name(name)
     files = by_stem(folder, f"x{scale}")
+    if others := left_out(folder):
+        say(others)
     rows, refused = import_lr(options.workspace, files, name, scale, write=described is not None)
     for image, reason in refused.items():
         say(f"refused {image}: {reason}")

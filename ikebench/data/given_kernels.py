@@ -15,7 +15,7 @@ LARGEST = 101  # px
 WINDOW = 96  # LR px of the part that is compared
 AS_WELL = 0.1  # dB: a turned or moved kernel must be better by more
 EXPLAINED = 40.0  # dB: an LR image that is made by a kernel and rounded is at 55
-"""A kernel is true if it explains LR so well, or, where LR has noise, better than bicubic downscaling does."""
+"""A kernel is true if it explains LR so well, or, where LR has noise, better than bicubic downscaling does, moved as suits it."""
 
 
 def read_kernel_file(path: Path) -> Kernel:
@@ -73,7 +73,7 @@ def kernel_that_fits(kernel: Kernel, lr: NDArray[np.uint8], hr: NDArray[np.uint8
     ]
     best = max(trials, key=lambda trial: trial[0])
     psnr, turned, y, x = best if best[0] > trials[0][0] + AS_WELL else trials[0]
-    if psnr < EXPLAINED and psnr < _psnr_by_phase(bicubic_kernel(scale), lr, hr, scale)[0, 0]:
+    if psnr < EXPLAINED and psnr < max(_psnr_by_phase(bicubic_kernel(scale), lr, hr, scale).values()):
         raise ValueError(f"it does not make this LR image of HR ({psnr:.1f} dB), turned or moved neither")
     return moved(turned, y, x)
 

@@ -150,8 +150,8 @@ def find_pairs(source: HRSource, lr: Path, kernels: Path | None, scales: Sequenc
     lines, stray = [], []
     for scale in scales:
         folder = _of_scale("--lr", lr, scale, LR_FOLDERS, scales)
-        files = [path for path in by_stem(folder).values() if role(path.stem) != "hr"]
-        found = _matched(source, files, f"--lr {folder}")
+        files = list(by_stem(folder).values())
+        found = _matched(source, [path for path in files if role(path.stem) != "hr"] or files, f"--lr {folder}")
         lr_files[scale] = found.files
         lines.append(f"LR x{scale} matched by {found.rule}: {_example(found)}")
         stray += [f"{path}: no HR image is named for it" for path in found.stray]

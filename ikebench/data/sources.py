@@ -8,7 +8,7 @@ from pathlib import Path
 from degradations.track2 import OFFICIAL
 from ikebench.errors import UserError
 from ikebench.files import check_folder
-from ikebench.images import by_stem
+from ikebench.images import by_stem, left_out
 
 SAMPLE_IMAGES = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")  # in scikit-image
 DIV2K_HR = "DIV2K_valid_HR"
@@ -99,7 +99,9 @@ def _missing_div2k() -> Path:
 
 def _div2k(folder: Path) -> HRSource:
     track2 = folder / DIV2K_TRACK2
-    return HRSource("div2k", by_stem(folder / DIV2K_HR), track2 if track2.is_dir() else None)
+    return HRSource(
+        "div2k", by_stem(folder / DIV2K_HR), track2 if track2.is_dir() else None, left_out(folder / DIV2K_HR)
+    )
 
 
 def _folder(folder: Path) -> HRSource:
@@ -108,7 +110,7 @@ def _folder(folder: Path) -> HRSource:
         return _div2k(folder.resolve().parent)
     if (folder / DIV2K_HR).is_dir():
         return _div2k(folder)
-    return HRSource(folder.resolve().name, by_stem(folder))
+    return HRSource(folder.resolve().name, by_stem(folder), message=left_out(folder))
 
 
 def check_name(name: str) -> None:

@@ -30,8 +30,8 @@ def decode(data: bytes) -> Decoded:
     page = tiff.first_page(data)
     if page is not None:
         tiff.refuse_what_is_no_photograph(page)
-        if page.bitspersample == 16:
-            return tiff.decode_16_bit(page, data)
+        if tiff.is_beyond_pillow(page):
+            return tiff.decode(page, data)
     PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, MAX_METADATA)
     with _opened(data) as photo:
         bits = _bits_per_sample(photo, data)
@@ -59,6 +59,8 @@ def _bits_per_sample(photo: Image.Image, data: bytes) -> int:
         return jpeg2000.bits_per_sample(data)
     if photo.format == "PPM" and photo.mode == "I":
         return 16  # Pillow has stretched them to 65535
+    if photo.format == "TIFF" and photo.mode.startswith("I"):
+        raise ValueError("tifffile cannot parse it")
     return 32 if photo.mode.startswith(("I", "F")) else 8
 
 

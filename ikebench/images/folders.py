@@ -12,6 +12,9 @@ IMAGE_SUFFIXES = frozenset(
 )
 """Lower-case suffixes of the files that `image_paths` lists."""
 
+FEW = 3
+"""So many files of a kind are named one by one."""
+
 
 def image_paths(folder: str | os.PathLike[str]) -> list[Path]:
     """List the image files of a folder by suffix, `img_2.png` before `img_10.png`.
@@ -41,17 +44,28 @@ def by_stem(folder: Path, suffix: str = "") -> dict[str, Path]:
             raise UserError(f"{folder}: {files[name].name} and {path.name} share a name: rename one of them")
         files[name] = path
     if not files:
-        raise UserError(f"{folder}: no images in it")
+        others = _others(folder)
+        raise UserError(f"{folder}: no images in it" + f", only {others}" * bool(others))
     return files
 
 
 def left_out(folder: Path) -> str:
-    """Say in a line what else is in a folder of images, "" where there is nothing."""
-    others = sorted(path.name for path in folder.iterdir() if not (_is_image_name(path.name) and path.is_file()))
-    if not others:
-        return ""
-    shown = ", ".join(others[:5]) + (f" and {len(others) - 5} more" if len(others) > 5 else "")
-    return f"{folder}: left out what is no image by its name: {shown}"
+    """Say in a line what `image_paths` does not list of a folder, "" where it lists all."""
+    others = _others(folder)
+    return f"{folder}: left out, no images by their names: {others}" if others else ""
+
+
+def _others(folder: Path) -> str:
+    """Name what is no image by its name, or count it where it is much of a kind."""
+    kinds: dict[str, list[str]] = {}
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            kinds.setdefault("folders", []).append(f"{path.name}/")
+        elif path.name.startswith("."):
+            kinds.setdefault("hidden files", []).append(path.name)
+        elif not (_is_image_name(path.name) and path.is_file()):
+            kinds.setdefault(f"files {path.suffix.lower() or 'without a suffix'}", []).append(path.name)
+    return ", ".join(", ".join(names) if len(names) <= FEW else f"{len(names)} {kind}" for kind, names in kinds.items())
 
 
 def natural_order(name: str) -> list[str | int]:

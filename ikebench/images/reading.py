@@ -34,7 +34,7 @@ class Photo:
     Attributes:
         pixels: (H, W, 3) uint8 RGB, contiguous; those that `read_image` gives.
         alpha: (H, W) uint8, 0 = transparent; None where the file has none.
-        exif: the EXIF block with its six bytes of header, without orientation (it is applied) and thumbnail; None without.
+        exif: the EXIF block with its six bytes of header, without orientation (applied) and thumbnail; None without.
         icc_profile: colour profile of the pixels; None without, and where it is of gray or CMYK, which they no longer
             are.
     """

@@ -1,4 +1,4 @@
-"""TIFF: what is refused, and 16-bit samples in every layout (tifffile reads them; Pillow reads 8 bits)."""
+"""TIFF: what is refused, and what Pillow does not read rightly: tifffile does, in every layout."""
 
 import logging
 from io import BytesIO
@@ -23,6 +23,8 @@ COLOURS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, CMYK: 4}
 ASSOCIATED, UNASSOCIATED = 1, 2
 """ExtraSamples: alpha that colours are multiplied by, and that they are not."""
 DNG_VERSION, ICC_PROFILE = 50706, 34675
+IN_PLANES = 2
+"""PlanarConfiguration."""
 
 
 def first_page(data: bytes) -> "TiffPage | None":
@@ -55,46 +57,60 @@ def refuse_what_is_no_photograph(page: "TiffPage") -> None:
         raise Unsupported("signed or floating-point samples: where white is, the file does not say")
 
 
-def decode_16_bit(page: "TiffPage", data: bytes) -> Decoded:
-    """Decode 16-bit gray, RGB and CMYK, in planes or not, with alpha or without.
+def is_beyond_pillow(page: "TiffPage") -> bool:
+    """Tell 16-bit samples, of which Pillow keeps the high byte, and alpha in a plane of its own, which it mixes up."""
+    return page.bitspersample == 16 or (page.planarconfig == IN_PLANES and bool(page.extrasamples))
+
+
+def decode(page: "TiffPage", data: bytes) -> Decoded:
+    """Decode gray, RGB and CMYK of 8 or 16 bits, in planes or not, with alpha or without.
 
     Raises:
         Unsupported: for other colours, and where a compression needs imagecodecs.
+        DecompressionBombError: as Pillow.
     """
-    exif = Image.Exif()
-    exif.load(data)
-    profile = page.tags.valueof(ICC_PROFILE)
+    if page.imagewidth * page.imagelength > 2 * (Image.MAX_IMAGE_PIXELS or np.inf):
+        raise Image.DecompressionBombError
     samples, turned = _samples(page, data)
-    if turned and ExifTags.Base.Orientation in exif:
-        del exif[ExifTags.Base.Orientation]
+    profile = page.tags.valueof(ICC_PROFILE)
+    exif = _exif(data)
+    exif[ExifTags.Base.Orientation] = 1 if turned else page.tags.valueof(ExifTags.Base.Orientation, default=1)
     return Decoded(_colours(page, samples), exif, profile if isinstance(profile, bytes) else None)
 
 
-def _colours(page: "TiffPage", samples: NDArray[np.uint16]) -> NDArray[Any]:
+def _exif(data: bytes) -> Image.Exif:
+    exif = Image.Exif()
+    try:
+        exif.load(data)
+    except Exception:  # BigTIFF, or broken tags beside sound pixels, by any of the parser's errors
+        return Image.Exif()
+    return exif
+
+
+def _colours(page: "TiffPage", samples: NDArray[Any]) -> NDArray[Any]:
     """(H, W, C) as stored -> gray, gray and alpha, RGB or RGBA; what stands behind is dropped."""
     number = COLOURS.get(int(page.photometric or 0))
     if number is None or samples.shape[2] < number:
-        raise Unsupported(
-            f"16-bit TIFF of colours {getattr(page.photometric, 'name', page.photometric)}: save it as RGB"
-        )
-    extra = page.extrasamples[0] if page.extrasamples else 0
+        raise Unsupported(f"TIFF of such samples in the colours {_name(page.photometric)}: save it as RGB")
+    extra = page.extrasamples[0] if page.extrasamples else UNASSOCIATED if samples.shape[2] > number else 0
     has_alpha = extra in (ASSOCIATED, UNASSOCIATED)
     if number == 1 and samples.shape[2] > 1 + has_alpha:
         raise Unsupported(f"{samples.shape[2]} gray channels: which colours they are, the file does not say")
     colours, alpha = samples[..., :number], samples[..., number : number + has_alpha]
     if page.photometric == WHITE_IS_ZERO:
-        colours = 65535 - colours
+        colours = np.iinfo(colours.dtype).max - colours
     if number == 4:  # the high byte and Pillow's formula, as for 8 bits
-        return np.array(Image.fromarray((colours >> 8).astype(np.uint8), "CMYK").convert("RGB"))
+        return np.array(Image.fromarray((colours >> page.bitspersample - 8).astype(np.uint8), "CMYK").convert("RGB"))
     if extra == ASSOCIATED:
         colours = _divided(colours, alpha)
     return np.concatenate([colours, alpha], axis=2)
 
 
-def _divided(colours: NDArray[np.uint16], alpha: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    """Take alpha out of colours; where it is 0 they stay."""
-    whole = np.where(alpha == 0, 65535, alpha).astype(np.uint64)
-    return np.minimum((colours * np.uint64(65535) + whole // 2) // whole, 65535).astype(np.uint16)
+def _divided(colours: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
+    """Take alpha out of colours; where it is 0 they are black, as Pillow has them."""
+    top = np.uint64(np.iinfo(colours.dtype).max)
+    divided = np.minimum(colours * top // np.maximum(alpha, 1).astype(np.uint64), top)  # cut off, as Pillow does
+    return np.where(alpha == 0, 0, divided).astype(colours.dtype)
 
 
 def _samples(page: "TiffPage", data: bytes) -> tuple[NDArray[Any], bool]:
@@ -106,7 +122,7 @@ def _samples(page: "TiffPage", data: bytes) -> tuple[NDArray[Any], bool]:
             raise
         return _by_opencv(page, data), True
     if page.axes not in ("YX", "YXS", "SYX"):
-        raise Unsupported(f"16-bit TIFF with the axes {page.axes}: save it as a plain picture")
+        raise Unsupported(f"TIFF with the axes {page.axes}: save it as a plain picture")
     return np.atleast_3d(np.moveaxis(samples, 0, 2) if page.axes == "SYX" else samples), False
 
 
@@ -114,11 +130,13 @@ def _by_opencv(page: "TiffPage", data: bytes) -> NDArray[Any]:
     """Decode a compression that tifffile needs imagecodecs for, LZW above all: OpenCV is right where nothing is odd."""
     with Image.open(BytesIO(data), formats=["TIFF"]) as photo:
         photo.load()  # OpenCV fills up truncated files in silence
-    in_planes = page.planarconfig == 2 and page.samplesperpixel > 1
+    in_planes = page.planarconfig == IN_PLANES and page.samplesperpixel > 1
     deep = None if in_planes else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if deep is None or deep.dtype != np.uint16 or np.atleast_3d(deep).shape[2] != page.samplesperpixel:
-        name = getattr(page.compression, "name", page.compression)
-        raise Unsupported(
-            f"16-bit TIFF of this layout, compressed by {name}: `pip install imagecodecs`, or save it without"
-        )
+        layout = f"TIFF of this layout and compression ({_name(page.compression)})"
+        raise Unsupported(f"{layout}: `pip install imagecodecs`, or save it without")
     return deep[..., None] if deep.ndim == 2 else deep[..., [2, 1, 0, 3][: deep.shape[2]]]
+
+
+def _name(value: Any) -> str:  # noqa: ANN401 (tifffile's enumerations, or a number that is in none)
+    return getattr(value, "name", str(value))

@@ -17,8 +17,8 @@ from ikebench.images.reading import Photo
 
 WRITTEN: dict[str, tuple[str, dict[str, Any]]] = {  # suffix -> Pillow's name of the format, its options
     ".png": ("PNG", {}),
-    ".tif": ("TIFF", {"compression": "tiff_adobe_deflate"}),
-    ".tiff": ("TIFF", {"compression": "tiff_adobe_deflate"}),
+    ".tif": ("TIFF", {}),
+    ".tiff": ("TIFF", {}),
     ".webp": ("WEBP", {"lossless": True, "exact": True}),
     **dict.fromkeys((".jpg", ".jpeg", ".jfif"), ("JPEG", {"quality": 95, "subsampling": 0})),
 }

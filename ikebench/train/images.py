@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from degradations.resample import cut_to_multiple, imresize, quantise
 from ikebench.errors import UserError
 from ikebench.files import sha256_file
-from ikebench.images import by_stem, read_image
+from ikebench.images import by_stem, left_out, read_image
 
 Pixels = NDArray[np.uint8]
 Pair = tuple[Pixels, Pixels]
@@ -26,11 +26,13 @@ class ImageSet:
         files: image name -> file, as far as they can be used.
         sha256: image name -> hash of its file.
         refused: image name -> why it cannot be used.
+        others: a line on what else is in the folder, or "".
     """
 
     files: dict[str, Path] = field(default_factory=dict)
     sha256: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    others: str = ""
 
     def refuse(self, image: str, reason: str) -> None:
         """Leave an image out."""
@@ -48,7 +50,8 @@ def find_images(option: str, folder: Path) -> ImageSet:
     if not folder.is_dir():
         raise UserError(f"{option} {folder}: no such folder")
     inner = folder / DIV2K_TRAINING_HR
-    images = ImageSet(by_stem(inner if inner.is_dir() else folder))
+    folder = inner if inner.is_dir() else folder
+    images = ImageSet(by_stem(folder), others=left_out(folder))
     for image, path in list(images.files.items()):
         try:
             images.sha256[image] = sha256_file(path)

@@ -101,6 +101,8 @@ def _read(option: str, images: ImageSet, scale: int, smallest: int, say: Say) ->
     given = len(images.files)
     with Progress(given, given, f"{option} images") as progress:
         pairs = read_pairs(images, scale, smallest, progress.advance)
+    if images.others:
+        say(images.others)
     for image, reason in images.refused.items():
         say(f"refused {image}: {reason}")
     if given and not pairs:
