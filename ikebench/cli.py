@@ -12,6 +12,7 @@ from ikebench.errors import UserError, unknown
 COMMANDS = {  # name -> module of `ikebench.commands`, and what it does in a line
     "make-data": ("make_data", "Degrade HR images into LR files, kernels and data.parquet."),
     "run": ("run", "Restore LR images, then score and report."),
+    "sr": ("sr", "Enlarge photographs that have no HR."),
     "reproduce": ("reproduce", "Run the paper's tables or its ablation, beside what it published."),
     "score": ("score", "Score the SR images into scores.parquet, and report."),
     "report": ("report", "Write the tables from scores.parquet."),
