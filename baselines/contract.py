@@ -23,6 +23,10 @@ Precision = Literal["fp32", "tf32", "bf16"]
 NOT_DECISIVE = {"decides": False}
 """Metadata of a method's field that changes nothing in its images: how long it may take, say."""
 
+LATER = {"later": True}
+"""Metadata of a method's field that came after results were made, and whose default is what the method did before: at
+its default it is in no key."""
+
 
 class Checkpoint(Protocol):
     """Where a long training keeps its state, so that it can go on after a crash."""

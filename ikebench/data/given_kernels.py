@@ -15,7 +15,7 @@ LARGEST = 101  # px
 WINDOW = 96  # LR px of the part that is compared
 AS_WELL = 0.1  # dB: a turned or moved kernel must be better by more
 EXPLAINED = 40.0  # dB: an LR image that is made by a kernel and rounded is at 55
-"""A kernel is true if it explains LR so well, or, where LR has noise, better than a bicubic one does, moved as suits it."""
+"""A kernel is true if it explains LR so well, or, where LR has noise, better than a bicubic one where it fits best."""
 
 
 def read_kernel_file(path: Path) -> Kernel:

@@ -81,7 +81,8 @@ def disk_gib(jobs: Sequence[Job]) -> float:
 def wall_hours(expected: Sequence[Expected], workers: int) -> float | None:
     """Give the hours that so many workers take; None where a part is not known."""
     known = [one.seconds for one in expected if one.seconds is not None]
-    return sum(known) / workers / 3600 if len(known) == len(expected) else None
+    at_once = min(workers, max(sum(one.jobs for one in expected), 1))
+    return sum(known) / at_once / 3600 if len(known) == len(expected) else None
 
 
 def _own_rates(workspace: Workspace, data: Sequence[DataRow]) -> Mapping[str, float]:

@@ -51,7 +51,7 @@ class MethodChoice:
     def settings(self) -> dict[str, Any]:
         """The hyperparameters that differ from the defaults."""
         default = _hyperparameters(type(self.method)())
-        return {name: value for name, value in self.hyperparameters.items() if value != default[name]}
+        return {name: value for name, value in self.hyperparameters.items() if value != default.get(name)}
 
 
 @dataclass(frozen=True)
@@ -162,6 +162,8 @@ def _configured(name: str, settings: Mapping[str, str], iterations: int | None) 
 
 def _hyperparameters(method: Any) -> dict[str, Any]:  # noqa: ANN401 (a configured method)
     without = {field.name for field in fields(method) if not field.metadata.get("decides", True)}
+    later = [field for field in fields(method) if field.metadata.get("later")]
+    without |= {field.name for field in later if getattr(method, field.name) == field.default}
     without |= {"tile"} - uses(method)
     return {name: value for name, value in asdict(method).items() if name not in without}
 
