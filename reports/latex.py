@@ -108,7 +108,7 @@ def table(content: Table, *, notes: bool = True) -> str:
     """Render the content of one .tex file: a comment with the packages it needs, then a table float."""
     lines = [
         r"\begin{table*}",
-        r"\centering\footnotesize\sloppy\setlength{\tabcolsep}{2pt}\setlength{\belowcaptionskip}{6pt}",
+        r"\centering\footnotesize\sloppy\setlength{\tabcolsep}{4pt}\setlength{\belowcaptionskip}{6pt}",
         f"\\caption{{{escape(content.title)}. {escape(content.caption)} {LEGEND}}}",
         f"\\label{{tab:{_stem(content)}}}",
     ]
