@@ -191,7 +191,10 @@ def test_the_environment_is_the_command_s_own(tmp_path, ikebench, program, monke
     monkeypatch.setenv("PYTHONPATH", "ours")
     (tmp_path / "venv/bin").mkdir(parents=True)
     program(environment="venv")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
     method = method_class("theirs.toml")()
+    assert command_call._environment(method, torch.device("cuda:1"))["CUDA_VISIBLE_DEVICES"] == "5"
     variables = command_call._environment(method, torch.device("cpu"))
+    assert variables["CUDA_VISIBLE_DEVICES"] == ""
     assert variables["PATH"].startswith(f"{tmp_path / 'venv/bin'}{os.pathsep}") and "PYTHONPATH" not in variables
     assert variables["OMP_NUM_THREADS"] == "1" and variables["VIRTUAL_ENV"] == str(tmp_path / "venv")
