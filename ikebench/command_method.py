@@ -34,7 +34,7 @@ GIVEN = {
 USED = ("seed", "kernel")  # of these, what decides the image: `baselines.contract.Method`
 
 HYPERPARAMETERS = {"command": MISSING, "off_by_one": False}
-INCIDENTAL = {"timeout": 3600.0}
+INCIDENTAL = {"timeout": 86400.0}  # seconds: a day
 KEYS: dict[str, type] = {
     "command": str,
     "folder": str,

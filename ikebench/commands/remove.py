@@ -35,11 +35,11 @@ def remove(workspace: Workspace, method: str) -> int:
         UserError: for a method without results.
     """
     with workspace.locked(), hashes_of(workspace.root) as hashes:
-        described = describe(workspace, "remove", {"method": method})
         folders = _folders(workspace, method)
+        described = describe(workspace, "remove", {"method": method})
         rows = [row for row in RowFiles(workspace).all() if row.method == method]
         for folder in folders:
-            _delete(folder)
+            _delete(folder, workspace)
         say(f"{method}: {_what(rows)} removed from {workspace.root / 'sr'}")
         score_and_report(workspace, collect(workspace, RowFiles(workspace), described), hashes, described, None)
     return OK
@@ -54,9 +54,9 @@ def _folders(workspace: Workspace, method: str) -> list[Path]:
     return [path for path in there if path.name.partition("@seed")[0] == method]
 
 
-def _delete(folder: Path) -> None:
-    """Delete a folder; its name goes first, so that a stop in between leaves no half of it among the results."""
-    doomed = folder.with_name(f".{folder.name}{PARTIAL_SUFFIX}")
+def _delete(folder: Path, workspace: Workspace) -> None:
+    """Delete a folder; it is moved away first, so that a stop in between leaves no half of it among the results."""
+    doomed = workspace.root / f".{folder.name}{PARTIAL_SUFFIX}"
     shutil.rmtree(doomed, ignore_errors=True)  # of an earlier stop
     folder.rename(doomed)
     shutil.rmtree(doomed)
