@@ -122,4 +122,4 @@ def _table(found: Sequence[Mapping[str, Any]], *, header: bool = False) -> list[
 def _cell(name: str, value: Any) -> str:  # noqa: ANN401
     if name == "scales":
         return ", ".join(f"x{scale}" for scale in value)
-    return (", ".join(value) or "-") if isinstance(value, list) else str(value)
+    return (", ".join(value) or "-") if name == "needs" else str(value)
