@@ -6,27 +6,29 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from baselines.normalisation import Normalisation
 from baselines.upscaler import UpscalerNet
 
-DIV2K_MEAN = (0.4488, 0.4371, 0.4040)  # EDSR release: mean colour of DIV2K's training images, R, G, B in [0, 1]
+IN_255 = Normalisation(255)
+"""Of the released networks, and of those trained here."""
 
 
 class HeadBodyTail(UpscalerNet):
-    """conv; blocks, conv; long skip; upsampler; conv, on the image minus DIV2K's mean: EDSR and RCAN.
+    """conv; blocks, conv; long skip; upsampler; conv, on the image minus a mean: EDSR and RCAN.
 
     Its parameters are named as in the official releases (`head`, `body`, `tail`).
     """
 
     mean: Tensor
 
-    def __init__(self, scale: int, width: int, blocks: Iterable[nn.Module], value_range: float) -> None:
+    def __init__(self, scale: int, width: int, blocks: Iterable[nn.Module], normalisation: Normalisation) -> None:
         """Build what is around the blocks; see `EDSRNet`."""
         super().__init__()
         self.head = nn.Sequential(conv(3, width))
         self.body = nn.Sequential(*blocks, conv(width, width))
         self.tail = nn.Sequential(upsampler(scale, width), conv(width, 3))
-        self.value_range = value_range
-        self.register_buffer("mean", torch.tensor(DIV2K_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.value_range = normalisation.value_range
+        self.register_buffer("mean", torch.tensor(normalisation.mean).view(1, 3, 1, 1), persistent=False)
 
     def features(self, image: Tensor) -> Tensor:
         """(n, 3, h, w) in [0, 1] -> (n, width, h, w)."""
@@ -41,7 +43,9 @@ class HeadBodyTail(UpscalerNet):
 class EDSRNet(HeadBodyTail):
     """The blocks are [conv, ReLU, conv] with a skip."""
 
-    def __init__(self, scale: int, blocks: int, width: int, residual_scale: float, value_range: float = 255) -> None:
+    def __init__(
+        self, scale: int, blocks: int, width: int, residual_scale: float, normalisation: Normalisation = IN_255
+    ) -> None:
         """Build the network with PyTorch's default initialisation, as the release.
 
         Args:
@@ -49,9 +53,9 @@ class EDSRNet(HeadBodyTail):
             blocks: residual blocks.
             width: channels of every hidden layer.
             residual_scale: factor of what a block adds.
-            value_range: that white has inside; the weights' own.
+            normalisation: of the images inside; the weights' own.
         """
-        super().__init__(scale, width, (ResidualBlock(width, residual_scale) for _ in range(blocks)), value_range)
+        super().__init__(scale, width, (ResidualBlock(width, residual_scale) for _ in range(blocks)), normalisation)
         self.halo = 2 * blocks + 2  # 3x3 convs of head and body
 
 

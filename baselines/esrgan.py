@@ -1,9 +1,11 @@
 """ESRGAN (Wang et al., ECCV Workshops 2018): RRDBNet, dense blocks under two levels of skips."""
 
 from dataclasses import dataclass
+from math import isqrt
 from typing import TYPE_CHECKING, ClassVar
 
 from baselines.layouts import Family, KeyLayout, count
+from baselines.normalisation import Normalisation
 from baselines.supervised import Supervised
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ RRDB_FAMILY = Family(
                 (r"model\.1\.sub\.\d+", "after"),
                 (r"model\.3", "up.1"),
                 (r"model\.6", "up.2"),
+                (r"model\.9", "up.3"),  # of x8
                 (r"model\.8", "hr"),
                 (r"model\.10", "last"),
             ),
@@ -45,11 +48,14 @@ RRDB_FAMILY = Family(
                 (r"conv_last", "last"),
             ),
         ),
-        KeyLayout("BasicSR", 1, BASICSR),
-        KeyLayout("mmediting", 1, BASICSR, prefix="generator."),
+        KeyLayout("BasicSR", 1, BASICSR),  # mmediting too
     ),
-    lambda tensors: 2 ** count(tensors, "up."),
-    lambda tensors: f"{len(tensors['head.weight'])} channels and {count(tensors, 'blocks.')} RRDBs",
+    lambda tensors: 2 ** count(tensors, "up.") // isqrt(tensors["head.weight"].shape[1] // 3),  # BasicSR's x2 is x4 of
+    lambda tensors: {  # an image whose pixels have been moved into channels
+        "blocks": count(tensors, "blocks."),
+        "width": len(tensors["head.weight"]),
+        "growth": len(tensors["blocks.0.1.1.weight"]),
+    },
 )
 
 
@@ -72,7 +78,7 @@ class ESRGAN(Supervised):
     """LR px; ours. The receptive field reaches 347 px on each side, so that small tiles would be nearly all overlap;
     DIV2K's LR images at x4 are 510 px at most and fit one."""
 
-    def build(self, scale: int, value_range: float) -> "RRDBNet":
+    def build(self, scale: int, normalisation: Normalisation) -> "RRDBNet":
         """Build the network: for x4, on [0, 1]."""
         from baselines.esrgan_network import RRDBNet
 

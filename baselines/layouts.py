@@ -10,56 +10,47 @@ from dataclasses import dataclass
 from math import isqrt, prod
 from typing import TYPE_CHECKING
 
+from baselines.normalisation import Normalisation, taken_from
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Tensors = Mapping[str, "Tensor"]
 
-DROPPED = ""
-"""Common name of what a checkpoint holds and our networks do not need."""
-
 
 @dataclass(frozen=True)
 class KeyLayout:
-    """One way of naming.
+    """One way of naming. Whatever stands before all names (`module.`, `model.`, `generator.`, ...) is found out.
 
     Attributes:
         name: for error messages.
-        value_range: that white has inside networks whose checkpoints are named like this.
-        renames: (regular expression of a whole module name, common name); the first two rows, the network's first conv
-            and those of its blocks, are what the layout is recognised by.
-        prefix: of every key; keys without it (of a discriminator, say) are left aside.
+        value_range: that white has inside networks whose checkpoints are named like this, where they do not tell.
+        renames: (regular expression of a whole module name, common name); the first three rows, the network's first
+            conv among them at the top, are what the layout is recognised by.
     """
 
     name: str
     value_range: float
     renames: Sequence[tuple[str, str]]
-    prefix: str = ""
 
-    def fits(self, weights: Tensors) -> bool:
-        """Tell whether the first conv and the blocks are there under this layout's names."""
-        modules = [
-            _module(key).removeprefix(self.prefix)
-            for key in weights
-            if key.startswith(self.prefix) and key.endswith(".weight")
-        ]
-        return all(any(re.fullmatch(pattern, module) for module in modules) for pattern, _ in self.renames[:2])
+    def prefixes(self, weights: Tensors) -> list[str]:
+        """List what stands before this layout's names: one for each network that is there."""
+        modules = {_module(key) for key in weights if key.endswith(".weight")}
+        first = re.compile(rf"((?:.+\.)?){self.renames[0][0]}")
+        starts = sorted(match[1] for module in modules if (match := first.fullmatch(module)))
+        return [start for start in starts if all(_names(modules, start, row) for row, _ in self.renames[:3])]
 
-    def common(self, weights: Tensors) -> "dict[str, Tensor]":
-        """Give the tensors under their common names; names that are in no row stay."""
-        named = {}
-        for key, tensor in weights.items():
-            if key.startswith(self.prefix):
-                named[self._rename(key.removeprefix(self.prefix))] = tensor
-        named.pop(DROPPED, None)
-        return named
+    def common(self, weights: Tensors, prefix: str) -> "dict[str, Tensor]":
+        """Give the tensors under their common names; names that are in no row stay, keys without the prefix go."""
+        own = {key.removeprefix(prefix): tensor for key, tensor in weights.items() if key.startswith(prefix)}
+        return {self._rename(key): tensor for key, tensor in own.items()}
 
     def _rename(self, key: str) -> str:
         module = _module(key)
         for pattern, common in self.renames:
             match = re.fullmatch(pattern, module)
             if match:
-                return match.expand(common) + key.removeprefix(module) if common else DROPPED
+                return match.expand(common) + key.removeprefix(module)
         return key
 
 
@@ -70,14 +61,16 @@ class Recognised:
     Attributes:
         tensors: by common name.
         scale: of the network they are of.
+        sizes: the method's hyperparameter -> its number in that network.
         words: which network that is, in words.
-        layout: how they were named.
+        normalisation: of its images.
     """
 
     tensors: Tensors
     scale: int
+    sizes: Mapping[str, int]
     words: str
-    layout: KeyLayout
+    normalisation: Normalisation
 
 
 @dataclass(frozen=True)
@@ -88,29 +81,42 @@ class Family:
         name: of the design.
         layouts: of its checkpoints; the first that fits is taken.
         scale_of: common tensors -> scale.
-        sizes: common tensors -> what else tells two networks of the family apart, in words.
+        sizes: common tensors -> the hyperparameters that tell two networks of the family apart.
     """
 
     name: str
     layouts: Sequence[KeyLayout]
     scale_of: Callable[[Tensors], int]
-    sizes: Callable[[Tensors], str]
+    sizes: Callable[[Tensors], Mapping[str, int]]
 
     def recognise(self, weights: Tensors | None) -> Recognised:
         """Bring a state dict to common names.
 
         Raises:
-            ValueError: where there is none, or it is of no known layout.
+            ValueError: where there is none, it is of no known layout, holds several networks, or shifts colours in a
+                way that is not understood.
         """
         if weights is None:
             raise ValueError(f"{self.name} needs trained weights")
-        layout = next((layout for layout in self.layouts if layout.fits(weights)), None)
-        if layout is None:
-            keys = ", ".join(list(weights)[:3])
-            raise ValueError(f"these are not weights of {self.name} in a known layout: the first keys are {keys}")
-        tensors = layout.common(weights)
-        scale = self.scale_of(tensors)
-        return Recognised(tensors, scale, f"{self.name} for x{scale} with {self.sizes(tensors)}", layout)
+        layout, prefix = self._found(weights)
+        tensors = layout.common(weights, prefix)
+        normalisation = taken_from(tensors, layout.value_range)
+        scale, sizes = self.scale_of(tensors), self.sizes(tensors)
+        words = f"{self.name} for x{scale} with {', '.join(f'{name} {number}' for name, number in sizes.items())}"
+        return Recognised(tensors, scale, sizes, words, normalisation)
+
+    def _found(self, weights: Tensors) -> tuple[KeyLayout, str]:
+        """Give the layout that fits, and what stands before its names; of several networks, the averaged one."""
+        for layout in self.layouts:
+            prefixes = layout.prefixes(weights)
+            averaged = [prefix for prefix in prefixes if "ema" in prefix]
+            if len(averaged) == 1 or len(prefixes) == 1:
+                return layout, (averaged or prefixes)[0]
+            if prefixes:
+                names = ", ".join(prefix or "one without" for prefix in prefixes)
+                raise ValueError(f"several networks begin with {names}: save one of them alone")
+        keys = ", ".join(list(weights)[:3])
+        raise ValueError(f"these are not weights of {self.name} in a known layout: the first keys are {keys}")
 
     def load(self, network: "nn.Module", found: Recognised) -> None:
         """Put recognised weights into a network.
@@ -139,6 +145,12 @@ def pixel_shuffle_scale(tensors: Tensors) -> int:
 def count(tensors: Tensors, prefix: str) -> int:
     """Count the different numbers that follow a prefix among the names."""
     return len({match[1] for name in tensors if (match := re.match(re.escape(prefix) + r"(\d+)", name))})
+
+
+def _names(modules: set[str], prefix: str, pattern: str) -> bool:
+    """Tell whether a row of a layout names one of these modules."""
+    row = re.compile(re.escape(prefix) + pattern)
+    return any(row.fullmatch(module) for module in modules)
 
 
 def _module(key: str) -> str:

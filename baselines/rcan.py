@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from baselines.edsr import BASICSR_TAIL, OFFICIAL_TAIL
 from baselines.layouts import Family, KeyLayout, count, pixel_shuffle_scale
+from baselines.normalisation import Normalisation
 from baselines.supervised import Supervised, parts
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ RCAN_FAMILY = Family(
                 (r"head\.0", "head"),
                 (r"body\.(\d+)\.body\.(\d+)\.body\.([02])", r"groups.\1.\2.\3"),
                 (r"body\.(\d+)\.body\.(\d+)\.body\.3\.conv_du\.([02])", r"groups.\1.\2.attention.\3"),
+                *OFFICIAL_TAIL,
                 (r"body\.(\d+)\.body\.\d+", r"groups.\1.after"),
                 (r"body\.\d+", "after"),
-                *OFFICIAL_TAIL,
             ),
         ),
         KeyLayout(
@@ -41,10 +42,12 @@ RCAN_FAMILY = Family(
         ),
     ),
     pixel_shuffle_scale,
-    lambda tensors: (
-        f"{len(tensors['head.weight'])} channels, {count(tensors, 'groups.')} groups "
-        f"and {count(tensors, 'groups.0.')} blocks"
-    ),
+    lambda tensors: {
+        "groups": count(tensors, "groups."),
+        "blocks": count(tensors, "groups.0."),
+        "width": len(tensors["head.weight"]),
+        "reduction": len(tensors["head.weight"]) // len(tensors["groups.0.0.attention.0.weight"]),
+    },
 )
 
 
@@ -66,11 +69,11 @@ class RCAN(Supervised):
     reduction: int = 16  # paper: section 3.5
     tile: int = 1024  # ours: LR px; DIV2K's LR images are 1020 px at most, so that no part of them sees other means
 
-    def build(self, scale: int, value_range: float) -> "RCANNet":
-        """Build the network; `value_range` is what white has inside."""
+    def build(self, scale: int, normalisation: Normalisation) -> "RCANNet":
+        """Build the network with what its weights were trained on."""
         from baselines.rcan_network import RCANNet
 
-        return RCANNet(scale, self, value_range)
+        return RCANNet(scale, self, normalisation)
 
     def note(self, lr: "Tensor") -> str:
         """Say where the image was too large for one part."""

@@ -2,7 +2,8 @@
 
 from torch import Tensor, nn
 
-from baselines.edsr_network import HeadBodyTail, conv
+from baselines.edsr_network import IN_255, HeadBodyTail, conv
+from baselines.normalisation import Normalisation
 from baselines.rcan import RCAN
 
 
@@ -12,9 +13,9 @@ class RCANNet(HeadBodyTail):
     halo = 64
     """Not the whole receptive field (412 px): the mean over a part differs from that over the image in any case."""
 
-    def __init__(self, scale: int, size: RCAN, value_range: float = 255) -> None:
-        """Build the network; `value_range` is what white has inside."""
-        super().__init__(scale, size.width, (_group(size) for _ in range(size.groups)), value_range)
+    def __init__(self, scale: int, size: RCAN, normalisation: Normalisation = IN_255) -> None:
+        """Build the network; `normalisation` is the weights' own."""
+        super().__init__(scale, size.width, (_group(size) for _ in range(size.groups)), normalisation)
 
 
 class Residual(nn.Module):

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from baselines.contract import Precision, Restored, Task, Weights, check_ranges
-from baselines.layouts import Family, Tensors
+from baselines.layouts import Family, Recognised, Tensors
+from baselines.normalisation import Normalisation
 
 if TYPE_CHECKING:
     import torch
@@ -20,6 +22,7 @@ class Supervised:
     No flips and no self-ensemble: LR images of asymmetric kernels (Track 2) are no longer alike when they are turned.
     """
 
+    scales: ClassVar[tuple[int, ...]]
     supervision: ClassVar[str] = "supervised"
     paper_iterations: ClassVar[int | None] = None
     uses: ClassVar[tuple[str, ...]] = ("precision", "weights")
@@ -33,8 +36,8 @@ class Supervised:
         counts = {"groups", "blocks", "width", "growth", "reduction", "tile"} & vars(self).keys()
         check_ranges(self.family.name, self, dict.fromkeys(sorted(counts), 1))
 
-    def build(self, scale: int, value_range: float) -> "UpscalerNet":
-        """Build the network; `value_range` is what white has inside."""
+    def build(self, scale: int, normalisation: Normalisation) -> "UpscalerNet":
+        """Build the network with what its weights were trained on."""
         raise NotImplementedError
 
     def scale_of(self, weights: Tensors) -> int:
@@ -44,8 +47,22 @@ class Supervised:
             ValueError: if they are not of this network.
         """
         scale = self.family.recognise(weights).scale
-        self.network(weights, scale)
+        if scale in self.scales:  # else nobody can use them, whatever else is in them
+            self.network(weights, scale)
         return scale
+
+    def sized(self, weights: Tensors) -> Self:
+        """Give the method with the sizes of these weights' network, where its own are the defaults.
+
+        Raises:
+            ValueError: if they are of no known layout.
+        """
+        return self._sized(self.family.recognise(weights))
+
+    def _sized(self, found: Recognised) -> Self:
+        default = type(self)()
+        own = {name: number for name, number in found.sizes.items() if getattr(self, name) == getattr(default, name)}
+        return replace(self, **own)  # type: ignore[type-var]  # every method is a dataclass
 
     def network(self, weights: Tensors, scale: int) -> "UpscalerNet":
         """Build the network and put weights of any known layout into it.
@@ -54,7 +71,7 @@ class Supervised:
             ValueError: if they do not fit.
         """
         found = self.family.recognise(weights)
-        network = self.build(scale, found.layout.value_range)
+        network = self._sized(found).build(scale, found.normalisation)
         self.family.load(network, found)
         return network
 

@@ -1,11 +1,12 @@
 """Trained weights: the files that are known, and reading any of them as a flat state dict. Only readers need torch."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from pickle import UnpicklingError
+from typing import TYPE_CHECKING
 
 from baselines.contract import Weights
 
@@ -13,8 +14,23 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SUFFIXES = (".pt", ".pth", ".safetensors")
-CONTAINERS = ("params_ema", "params", "state_dict")
-"""Keys under which BasicSR (the first two) and mmediting keep the state dict; the averaged one is the one to use."""
+CONTAINERS = (
+    *("params_ema", "model_ema", "ema", "g_ema", "ema_state_dict"),  # averaged weights are those to use
+    *(
+        "params",
+        "generator",
+        "netG",
+        "net_g",
+        "G",
+        "model_state_dict",
+        "state_dict",
+        "model",
+        "net",
+        "network",
+        "weights",
+    ),
+)
+"""Keys under which trainings keep a network's state dict, in the order in which one is chosen."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +128,10 @@ def known_file(name: str) -> KnownFile | None:
     return next((known for method, scale in FILES for known in known_files(method, scale) if known.name == name), None)
 
 
+class _Code(Exception):
+    """A checkpoint that holds more than tensors and plain data."""
+
+
 def read_weights(path: Path) -> Weights:
     """Read a checkpoint; no code that it may hold is run.
 
@@ -125,29 +145,45 @@ def read_weights(path: Path) -> Weights:
         raise ValueError(f"{path}: no such file")
     try:
         content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    except _Code as error:
+        raise ValueError(f"{path}: {error}") from error
     except ImportError:
         raise ValueError(f"{path}: `pip install safetensors` is needed to read it") from None
     except Exception as error:  # both readers raise many things for a damaged file
         raise ValueError(f"{path}: damaged, or not a checkpoint of tensors alone ({type(error).__name__})") from error
-    tensors = Weights(dict(_tensors(content)))
+    tensors = Weights(_tensors(content))
     if not tensors:
-        raise ValueError(f"{path}: no tensors in it")
+        keys = ", ".join(map(str, list(content)[:5])) if isinstance(content, Mapping) else type(content).__name__
+        raise ValueError(f"{path}: no tensors in it where a state dict is looked for; it holds {keys or 'nothing'}")
     return tensors
 
 
-def _tensors(content: Any) -> "Iterator[tuple[str, Tensor]]":  # noqa: ANN401 (what a file holds)
+def _tensors(content: object) -> "dict[str, Tensor]":
+    """Find a network's state dict: in a container, else here, else in the one thing here that holds tensors."""
     from torch import Tensor
 
     if not isinstance(content, Mapping):
-        return
-    inner = next((content[key] for key in CONTAINERS if isinstance(content.get(key), Mapping)), content)
-    yield from ((str(key), value) for key, value in inner.items() if isinstance(value, Tensor))
+        return {}
+    contained = (_tensors(content[key]) for key in CONTAINERS if key in content)
+    own = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
+    found = next(filter(None, contained), own)
+    if found:
+        return found
+    inner = [tensors for value in content.values() if (tensors := _tensors(value))]
+    return inner[0] if len(inner) == 1 else {}
 
 
 def _read_pickle(path: Path) -> object:
     import torch
 
-    return torch.load(path, weights_only=True, map_location="cpu")
+    try:
+        return torch.load(path, weights_only=True, map_location="cpu")
+    except UnpicklingError as error:
+        found = re.search(r"GLOBAL (\S+)", str(error))
+        if found is None:
+            raise
+        what = f"it holds {found[1]}, which loading would run"
+        raise _Code(f"{what}: save the state dict alone, torch.save(network.state_dict(), ...)") from error
 
 
 def _read_safetensors(path: Path) -> object:

@@ -18,6 +18,7 @@ from trainings import NAMES, build
 
 from baselines.bicubic import Bicubic
 from baselines.contract import Task
+from baselines.normalisation import Normalisation
 from ikebench.catalog import METHODS, method_class
 from ikebench.run.estimate import IKE_GFLOP_PER_COST, product_rate
 from ikebench.run.jobs import cost
@@ -64,7 +65,7 @@ def trained(name: str, lr: torch.Tensor) -> tuple[Callable[[], object], float]:
     """Give the enlargement of a small image by a network with random weights, and its cost."""
     method = method_class(name)()
     scale = method.scales[0]
-    network = method.build(scale, 255).eval().to(memory_format=torch.channels_last)
+    network = method.build(scale, Normalisation(255)).eval().to(memory_format=torch.channels_last)
     image = lr[..., :SIDE, :SIDE]
 
     def work() -> None:

@@ -10,10 +10,17 @@ from ikebench.files import sha256_file
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A file of trained weights, and the SHA-256 of its bytes."""
+    """A file of trained weights.
+
+    Attributes:
+        path: absolute.
+        sha256: of its bytes.
+        method: the configured method that it was asked for, with the sizes of its network.
+    """
 
     path: Path
     sha256: str
+    method: Any = None  # baselines.contract.Method
 
 
 def in_folder(method: str, scale: int, folder: Path) -> Path | None:
@@ -42,6 +49,7 @@ def checked(method: Any, path: Path) -> tuple[int | None, WeightsFile]:  # noqa:
         )
     try:
         scale = method.scale_of(weights) if hasattr(method, "scale_of") else None
+        sized = method.sized(weights) if hasattr(method, "sized") else method
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    return scale, WeightsFile(path.resolve(), sha256)
+    return scale, WeightsFile(path.resolve(), sha256, sized)

@@ -148,6 +148,9 @@ def test_exif_orientation_of_16_bits(tmp_path, orientation):
     tifffile.imwrite(tmp_path / "a.tif", stored, photometric="rgb", extratags=[(0x0112, "H", 1, orientation, True)])
     check(tmp_path / "a.png", to_8_bit(DEEP[..., :3]))
     check(tmp_path / "a.tif", to_8_bit(DEEP[..., :3]))
+    gray = Image.fromarray(np.ascontiguousarray(stored[..., 0]))
+    gray.save(tmp_path / "lzw.tif", compression="tiff_lzw", exif=exif(orientation))
+    check(tmp_path / "lzw.tif", to_8_bit(replicated(DEEP[..., 0])))
 
 
 @pytest.mark.parametrize("orientation", TRANSPOSED)

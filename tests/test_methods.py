@@ -8,6 +8,7 @@ import skimage.data
 import torch
 
 from baselines.contract import Restored, Task
+from baselines.normalisation import Normalisation
 from degradations.resample import bicubic_kernel
 from ikebench.catalog import METHODS, method_class, uses
 
@@ -38,7 +39,7 @@ def task(method, scale, lr, seed=0):
         made = replace(made, kernel=bicubic_kernel(scale))
     if "weights" in uses(method):
         torch.manual_seed(0)
-        made = replace(made, weights=method.build(scale, 1.0).state_dict())
+        made = replace(made, weights=method.build(scale, Normalisation(1)).state_dict())
     return made
 
 

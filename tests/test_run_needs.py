@@ -115,7 +115,7 @@ def test_a_wrong_file_in_the_folder_is_one_line(ikebench, median_data, name, sca
     ("name", "words"),
     [
         ("edsr_baseline_x2-1bc95232.pt", "whose SHA-256 starts with 1bc95232, not"),
-        ("mine.pt", "these weights are EDSR for x4 with 64 channels and 16 blocks, not EDSR for x4 with 256 channels"),
+        ("mine.pt", "these weights are EDSR for x4 with width 64, blocks 16: run them as edsr-baseline"),
     ],
 )
 def test_a_wrong_file_given_is_one_line(ikebench, median_data, tmp_path, name, words):

@@ -1,20 +1,27 @@
 """EDSR, RCAN and ESRGAN: every layout of checkpoints, what does not fit, tiles, and the networks' own arithmetic."""
 
+import runpy
+import sys
 import weakref
 from dataclasses import replace
 
 import checkpoints
+import numpy as np
 import pytest
+import skimage.data
 import torch
 import torch.nn.functional as F
+from shared_files import SHARED, needs_shared
 
 from baselines.contract import Task, Weights
 from baselines.edsr import EDSR, EDSRBaseline
-from baselines.edsr_network import DIV2K_MEAN
 from baselines.esrgan import ESRGAN, ESRGANPSNR
+from baselines.normalisation import DIV2K_MEAN, Normalisation
 from baselines.rcan import RCAN
 from baselines.supervised import parts
 from baselines.upscaler import UPSCALE_HALO, super_resolve
+from baselines.weights import read_weights
+from ikebench.images import read_image, write_png
 
 EDSR_SMALL = EDSR(blocks=2, width=8, residual_scale=0.5)
 RCAN_SMALL = RCAN(groups=2, blocks=2, width=8, reduction=4)
@@ -63,6 +70,8 @@ def test_mmediting_weights_work_on_zero_to_one(image, scale):
     weights = checkpoints.edsr("mmediting", scale)
     assert EDSR_SMALL.scale_of(weights) == scale
     sr = restored(EDSR_SMALL, image, weights, scale)
+    bare = {key.removeprefix("generator."): tensor for key, tensor in weights.items()}
+    assert torch.equal(sr, restored(EDSR_SMALL, image, bare, scale))
     expanded = {key: 255 * tensor if key.endswith("bias") else tensor for key, tensor in weights.items()}
     same = {
         official: expanded[key]
@@ -122,10 +131,74 @@ def test_esrgan_is_what_its_paper_says(image):
     assert torch.allclose(restored(replace(ESRGAN_SMALL, blocks=1), image, w, 4), expected, atol=1e-5)
 
 
-def test_mean_shifts_of_the_release_are_left_aside(image):
-    weights = checkpoints.edsr("official")
-    shifts = {f"{name}.{part}": torch.ones(3) for name in ("sub_mean", "add_mean") for part in ("weight", "bias")}
-    assert torch.equal(restored(EDSR_SMALL, image, weights | shifts, 2), restored(EDSR_SMALL, image, weights, 2))
+def shifts(mean, value_range, names=("sub_mean", "add_mean")):
+    """The mean shifts of a release."""
+    parts = {}
+    for name, sign in zip(names, (-1, 1), strict=True):
+        parts[f"{name}.weight"] = torch.eye(3).view(3, 3, 1, 1)
+        parts[f"{name}.bias"] = sign * value_range * torch.tensor(mean)
+    return parts
+
+
+def in_range(weights, factor):
+    """The same network, working in another range."""
+    return {key: tensor * factor if key.endswith("bias") else tensor for key, tensor in weights.items()}
+
+
+@pytest.mark.parametrize("method", ["edsr", "rcan"])
+def test_mean_shifts_tell_the_range(image, method):
+    """Biases apart, EDSR is homogeneous; of RCAN, the head's bias alone stands before its attention."""
+    small, maker, *_ = LAYOUTS[method]
+    weights = maker("official")
+    plain = restored(small, image, weights, 2)
+    assert torch.equal(restored(small, image, weights | shifts(DIV2K_MEAN, 255), 2), plain)
+    in_one = small.network(weights | shifts(DIV2K_MEAN, 1), 2)
+    assert in_one.value_range == 1 and torch.equal(in_one.mean.flatten(), torch.tensor(DIV2K_MEAN))
+    if method == "edsr":
+        again = restored(small, image, in_range(weights, 1 / 255) | shifts(DIV2K_MEAN, 1), 2)
+        assert torch.allclose(again, plain, atol=1e-5)
+
+
+@needs_shared("cases", "make_edsr_range1.py")
+@pytest.mark.parametrize("name", ["range1", "range255"])
+def test_a_network_trained_on_zero_to_one_in_the_official_layout(tmp_path, monkeypatch, name):
+    """Both files are one function, written out by the script in plain PyTorch with the file's own mean shifts."""
+    lr = np.ascontiguousarray(skimage.data.astronaut()[100:124, 200:230])
+    write_png(tmp_path / "lr.png", lr)
+    monkeypatch.setattr(sys, "argv", ["", str(tmp_path), str(tmp_path / "lr.png")])
+    runpy.run_path(str(SHARED / "cases" / "make_edsr_range1.py"))
+    image = torch.from_numpy(lr).permute(2, 0, 1)[None].float() / 255
+    sr = restored(EDSRBaseline(), image, read_weights(tmp_path / f"{name}.pt"), 2)
+    pixels = (sr.clamp(0, 1)[0].permute(1, 2, 0) * 255).round().int()
+    assert (pixels - torch.from_numpy(read_image(tmp_path / "expected.png")).int()).abs().max() <= 1
+
+
+@pytest.mark.parametrize("value_range", [1, 255])
+def test_another_mean_is_the_files(image, value_range):
+    mean = (0.5, 0.25, 0.4)
+    weights = in_range(checkpoints.edsr("official"), value_range / 255)
+    network = EDSR_SMALL.network(weights | shifts(mean, value_range), 2)
+    assert network.value_range == value_range and torch.allclose(network.mean.flatten(), torch.tensor(mean))
+    moved = torch.tensor(DIV2K_MEAN).view(1, 3, 1, 1) - torch.tensor(mean).view(1, 3, 1, 1)
+    expected = restored(EDSR_SMALL, image + moved, checkpoints.edsr("official"), 2) - moved
+    assert torch.allclose(network(image), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("case", ["one alone", "unlike", "stretched", "zero", "misshapen"])
+def test_mean_shifts_that_are_none_are_refused(case):
+    given = shifts(DIV2K_MEAN, 255)
+    if case == "one alone":
+        del given["add_mean.bias"]
+    elif case == "unlike":
+        given["add_mean.bias"] += 1
+    elif case == "stretched":
+        given["sub_mean.weight"] *= 4
+    elif case == "zero":
+        given = shifts((0.0, 0.0, 0.0), 1)
+    else:
+        given["sub_mean.weight"] = torch.ones(3)
+    with pytest.raises(ValueError, match="does not tell the network's range" if case == "zero" else "nobody knows"):
+        EDSR_SMALL.scale_of(checkpoints.edsr("official") | given)
 
 
 def test_a_discriminator_beside_the_generator_is_left_aside():
@@ -136,11 +209,11 @@ def test_a_discriminator_beside_the_generator_is_left_aside():
 @pytest.mark.parametrize(
     ("method", "weights", "words"),
     [
-        (EDSR(), checkpoints.edsr("official", 4, 64, 16), "EDSR for x4 with 64 channels and 16 blocks, not EDSR for"),
-        (EDSR_SMALL, checkpoints.edsr("BasicSR", width=16), "with 16 channels and 2 blocks, not"),
-        (RCAN_SMALL, checkpoints.rcan("BasicSR", blocks=3), "2 groups and 3 blocks, not RCAN"),
-        (replace(RCAN_SMALL, reduction=2), checkpoints.rcan("official"), "another shape than this network at groups.0"),
-        (ESRGAN_SMALL, checkpoints.rrdb("old", blocks=3), "8 channels and 3 RRDBs, not RRDBNet"),
+        (EDSR(), checkpoints.edsr("official", 4, 64, 16), "x4 with width 64, blocks 16: run them as edsr-baseline"),
+        (EDSR_SMALL, checkpoints.edsr("BasicSR", width=16), "with width 16, blocks 2, not"),
+        (RCAN_SMALL, checkpoints.rcan("BasicSR", blocks=3), "groups 2, blocks 3, width 8, reduction 4, not RCAN"),
+        (replace(RCAN_SMALL, reduction=2), checkpoints.rcan("official"), "blocks 2, width 8, reduction 4, not RCAN"),
+        (ESRGAN_SMALL, checkpoints.rrdb("old", blocks=3), "blocks 3, width 8, growth 4, not RRDBNet"),
         (EDSR_SMALL, checkpoints.rcan("official", blocks=3), "not weights of EDSR in a known layout: the first keys"),
         (ESRGAN_SMALL, checkpoints.edsr("BasicSR"), "not weights of RRDBNet"),
         (EDSR_SMALL, {"epoch.weight": torch.ones(1)}, "the first keys are epoch.weight"),
@@ -195,7 +268,7 @@ def reach(function, shape):
 
 @pytest.mark.parametrize(("method", "scale"), [(EDSR_SMALL, 2), (EDSR_SMALL, 3), (EDSR_SMALL, 4), (ESRGAN_SMALL, 4)])
 def test_overlaps_are_what_the_networks_see(method, scale):
-    network = method.build(scale, 255)
+    network = method.build(scale, Normalisation(255))
     for name, parameter in network.named_parameters():  # positive: no two paths cancel
         torch.nn.init.constant_(parameter, 3 / parameter[0].numel() if name.endswith("weight") else 0)
     assert reach(network.features, (1, 3, 1, 2 * network.halo + 9)) == network.halo
@@ -205,7 +278,7 @@ def test_overlaps_are_what_the_networks_see(method, scale):
 @pytest.mark.parametrize(("method", "scale", "tile"), [(EDSR(), 2, 96), (EDSRBaseline(), 3, 96), (ESRGAN(), 4, 360)])
 def test_tiles_are_exact_at_the_real_depth(method, scale, tile):
     torch.manual_seed(0)
-    network = method.build(scale, 255).eval()
+    network = method.build(scale, Normalisation(255)).eval()
     lr = torch.rand(1, 3, 4, 2 * tile)
     with torch.no_grad():
         whole = network(lr)
@@ -256,6 +329,6 @@ def test_sizes_of_the_papers():
     }  # fmt: skip
     for method, (scale, millions) in sizes.items():
         with torch.device("meta"):
-            network = method.build(scale, 255)
+            network = method.build(scale, Normalisation(255))
         count = sum(parameter.numel() for parameter in network.parameters()) / 1e6
         assert count == pytest.approx(millions, rel=0.005), method

@@ -1,5 +1,6 @@
 """Image files into samples: Pillow for 8 bits, and for 16 the reader that gets each format right."""
 
+from contextlib import suppress
 from importlib import import_module
 from io import BytesIO
 from typing import Any
@@ -43,13 +44,11 @@ def decode(data: bytes) -> Decoded:
 
 
 def _opened(data: bytes) -> Image.Image:
-    formats = list(FORMATS)
-    try:
-        import_module("pillow_heif").register_heif_opener()
-    except ImportError:
-        formats.remove("HEIF")
+    if data[4:8] == b"ftyp":
+        with suppress(ImportError):  # without it, `why_unidentified` says so
+            import_module("pillow_heif").register_heif_opener()
     Image.init()
-    return Image.open(BytesIO(data), formats=[name for name in formats if name in Image.OPEN])
+    return Image.open(BytesIO(data), formats=[name for name in FORMATS if name in Image.OPEN])
 
 
 def _bits_per_sample(photo: Image.Image, data: bytes) -> int:

@@ -32,14 +32,14 @@ def image_paths(folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def by_stem(folder: Path, suffix: str = "") -> dict[str, Path]:
-    """Give image name -> file of a folder; a name is the file's stem without `suffix`.
+    """Give image name -> file of a folder; a name is the file's stem without `suffix`, if anything is left then.
 
     Raises:
         UserError: if there are no images, or two share a name.
     """
     files: dict[str, Path] = {}
     for path in image_paths(folder):
-        name = path.stem.removesuffix(suffix)
+        name = path.stem.removesuffix(suffix) or path.stem
         if name in files:
             raise UserError(f"{folder}: {files[name].name} and {path.name} share a name: rename one of them")
         files[name] = path
@@ -71,7 +71,7 @@ def _others(folder: Path) -> str:
 def natural_order(name: str) -> list[str | int]:
     """Give the key that sorts `img_2` before `img_10`."""
     parts = re.split(r"([0-9]+)", name.casefold())  # text, digits, text, ...: like compares with like
-    return [int(part) if part.isdecimal() else part for part in parts]
+    return [int(part) if index % 2 else part for index, part in enumerate(parts)]
 
 
 def _is_image_name(name: str) -> bool:

@@ -46,7 +46,7 @@ def refuse_what_is_no_photograph(page: "TiffPage") -> None:
     Raises:
         Unsupported: with the reason.
     """
-    bits = page.bitspersample
+    bits = int(np.max(page.bitspersample))
     if DNG_VERSION in page.tags:
         raise Unsupported("a camera's raw file (DNG): develop it first")
     if page.is_reduced:

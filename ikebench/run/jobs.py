@@ -187,12 +187,17 @@ def plan(
         seeds = list(dict.fromkeys(seed if "seed" in uses(choice.method) else 0 for seed in selection.seeds))
         files = [weights.get((choice.name, row.scale)) for row in possible]
         jobs += [
-            _job(choice, row, seed, selection.precision, file)
+            _job(_sized(choice, file), row, seed, selection.precision, file)
             for seed in seeds
             for row, file in zip(possible, files, strict=True)
         ]
     # Longest first; of equals the largest, which shows what the others' memory will be at most.
     return sorted(jobs, key=lambda job: (-job.cost, -job.data.height * job.data.width)), left_out
+
+
+def _sized(choice: MethodChoice, file: WeightsFile | None) -> MethodChoice:
+    """Give the choice with the sizes of the file's network."""
+    return choice if file is None or file.method is None else replace(choice, method=file.method)
 
 
 def _possible(rows: Sequence[DataRow], choice: MethodChoice, weights: Weights) -> tuple[list[DataRow], list[str]]:

@@ -40,7 +40,7 @@ def find(choices: Sequence[MethodChoice], scales: Iterable[int], given: Given, f
         given_files = _given(choice, given.get(choice.name, ()))
         for scale in (scale for scale in scales if scale in choice.method.scales):
             try:
-                file = given_files.get(scale) or _from_folder(choice, scale, folder)
+                file = given_files.get(scale) or _from_folder(choice, scale, folder, given_files)
             except ValueError as error:
                 found.missing.append(f"{choice.label} x{scale} left out: {error}")
             else:
@@ -72,11 +72,12 @@ def _given(choice: MethodChoice, paths: Sequence[Path]) -> dict[int, WeightsFile
     return files
 
 
-def _from_folder(choice: MethodChoice, scale: int, folder: Path) -> WeightsFile:
-    """Take a method's weights from the folder, or say which to get and how."""
+def _from_folder(choice: MethodChoice, scale: int, folder: Path, given: Mapping[int, WeightsFile]) -> WeightsFile:
+    """Take a method's weights from the folder, or say which to get and how, and what those given are for."""
     path = in_folder(choice.name, scale, folder)
     if path is None:
-        raise ValueError(_how_to_get(choice.name, scale, folder))
+        others = "".join(f"; {file.path} is for x{other}" for other, file in given.items())
+        raise ValueError(_how_to_get(choice.name, scale, folder) + others)
     found_scale, file = checked(choice.method, path)
     if found_scale not in (None, scale):
         raise ValueError(f"{path} is for x{found_scale}")
