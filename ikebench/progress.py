@@ -10,6 +10,11 @@ BAR = "{percentage:3.0f}%|{bar:12}| {elapsed}, {remaining} left, {desc}"  # what
 LINES_EVERY = 10.0  # seconds between two plain lines about unfinished work
 
 
+def say(line: str) -> None:
+    """Tell the user."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def spoken(seconds: float) -> str:
     """Say a duration in the unit that suits it: `a second` at the least, `40 s`, `12 min`, `3.5 h`, `4 days`."""
     if seconds < 1:

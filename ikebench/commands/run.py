@@ -19,8 +19,8 @@ from ikebench.commands.options import (
     say,
     scales_option,
     seeds_option,
-    trace_option,
     settings_option,
+    trace_option,
     weights_option,
     workers_option,
     workspace_option,
@@ -151,7 +151,7 @@ def run(options: RunOptions) -> int:
         require_data(options.workspace)
     choices = jobs.choose_methods(options.methods, options.settings, options.iterations, options.label)
     check_precision(options.precision, choices, placement)
-    workspace, rows = options.workspace, RowFiles(options.workspace)
+    workspace, rows = options.workspace, RowFiles(options.workspace, mend=not options.dry_run)
     if options.dry_run:
         with hashes_of(workspace.root, keep=False) as hashes:
             return _dry_run(options, _plan(options, choices, rows, hashes), placement)

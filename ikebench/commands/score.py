@@ -32,7 +32,7 @@ def score(workspace: Workspace, workers: int | None) -> int:
     require_data(workspace)
     with workspace.locked(), hashes_of(workspace.root) as hashes:
         described = describe(workspace, "score", {})
-        runs = collect(workspace, RowFiles(workspace), described)
+        runs = collect(workspace, RowFiles(workspace, mend=True), described)
         if not runs:
             raise UserError(f"no results in {workspace.root}: `ikebench run --methods bicubic` makes some")
         return score_and_report(workspace, runs, hashes, described, workers)
