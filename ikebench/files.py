@@ -10,7 +10,7 @@ from contextlib import suppress
 from hashlib import file_digest
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 PARTIAL_SUFFIX = ".part"
 """Suffix of a file still being written; one that is left over belongs to a killed process and may be deleted."""
@@ -44,6 +44,15 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
         if isinstance(error, OSError):  # a full disk names no file, and others the partial one
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
+
+
+def open_plain(path: Path, mode: str) -> IO[bytes]:
+    """Open a file of ours for writing; a link in its place is refused, as it could lead anywhere.
+
+    Raises:
+        OSError: if it cannot be opened.
+    """
+    return open(path, mode, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, 0o666))
 
 
 def remove_leftovers(folder: Path, names: Iterable[str]) -> None:

@@ -11,7 +11,7 @@ import torch
 from baselines.contract import Restored
 from baselines.memory import lacks_memory
 from degradations.resample import quantise
-from ikebench.errors import one_line
+from ikebench.errors import one_line, printable
 from ikebench.files import sha256_file
 from ikebench.images import write_png
 from ikebench.kernel_files import write_kernel, write_matlab
@@ -19,6 +19,8 @@ from ikebench.run.jobs import Job
 from ikebench.store.row_files import write_row
 from ikebench.store.rows import RunRow
 from ikebench.store.workspace import checkpoint_path, estimated_kernel_path, row_path
+
+MOST_OF_A_TRACEBACK = 20_000  # characters
 
 
 def write_result(root: Path, job: Job, restored: Restored, row: RunRow, lr_shape: torch.Size) -> RunRow:
@@ -59,7 +61,7 @@ def write_failure(root: Path, job: Job, error: Exception, row: RunRow) -> RunRow
     if _is_passing(error):
         row.retry = True
     else:
-        row.traceback = "".join(traceback.format_exception(error))
+        row.traceback = printable("".join(traceback.format_exception(error)), MOST_OF_A_TRACEBACK)
         (root / checkpoint_path(job.sr_path)).unlink(missing_ok=True)
     write_row(root / row_path(job.sr_path), row)
     return row
@@ -69,7 +71,7 @@ def note_of(job: Job, restored: Restored, said: Sequence[str]) -> str | None:
     """Tell what a reader of the table must know beside the settings: the weights, and what the method says."""
     variant = f"variant of {job.choice.name}" if job.choice.label != job.choice.name else ""
     weights = f"weights {job.weights.path.name}" if job.weights else ""
-    return "; ".join(filter(None, [variant, weights, restored.note, *dict.fromkeys(said)])) or None
+    return printable("; ".join(filter(None, [variant, weights, restored.note, *dict.fromkeys(said)]))) or None
 
 
 def to_image(sr: torch.Tensor, lr_shape: torch.Size, scale: int) -> np.ndarray:
@@ -96,5 +98,7 @@ def _is_passing(error: Exception) -> bool:
 
 def _reason(error: Exception) -> str:
     if lacks_memory(error):
-        return f"the GPU's memory does not hold it: {'. '.join(' '.join(str(error).split()).split('. ')[:2])}"
+        return (
+            f"the GPU's memory does not hold it: {'. '.join(printable(' '.join(str(error).split())).split('. ')[:2])}"
+        )
     return one_line(error)

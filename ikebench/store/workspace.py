@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ikebench.errors import UserError
+from ikebench.files import open_plain
 from ikebench.store.rows import RunCase
 
 WEIGHTS_VARIABLE = "IKEBENCH_WEIGHTS"
@@ -69,7 +70,7 @@ class Workspace:
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            file = (self.root / ".lock").open("w")
+            file = open_plain(self.root / ".lock", "ab")
         except OSError as error:
             raise UserError(f"cannot write to {self.root}: {error.strerror}") from error
         with file:
@@ -104,7 +105,7 @@ def sr_path(case: RunCase) -> str:
 
 
 def row_path(sr: str) -> str:
-    """Path of the row file of an SR image: there when its job has ended, well or not."""
+    """Path of the row file of an SR image: there when its job has ended, well or not. Of LR, until it is in the table."""
     return sr.removesuffix(".png") + ".json"
 
 
