@@ -14,6 +14,8 @@ def start(folder, *arguments, limit=None, **environment):
     heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     if limit is not None:
         heed += f"; import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))"
+    paths = [environment.get("PYTHONPATH"), os.environ.get("PYTHONPATH")]
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     return subprocess.Popen(
         [sys.executable, "-c", f"{heed}; from ikebench.cli import main; main()", *arguments],
         cwd=folder,

@@ -27,19 +27,17 @@ def one_line(err):
     return line
 
 
-@pytest.mark.parametrize("limit", [300, 6000], ids=["nothing can be written", "row files can, images and tables not"])
+@pytest.mark.parametrize("limit", [300, 6000], ids=["nothing", "row files"])
 def test_the_same_command_finishes_once_there_is_room(ikebench, tmp_path, median_data, limit):
     full = start(tmp_path, *RUN, limit=limit)
     _, err = full.communicate(timeout=60)
     assert full.returncode == 2 and "Traceback" not in err, err
     assert err.splitlines()[-1].startswith("ikebench: ") and "make room" in err.splitlines()[-1], err
     if limit == 6000:
-        assert err.count("FAILED") == 2 and "File too large" in err
-    assert not [
-        path for path in (tmp_path / "bench").rglob("*") if path.suffix in (".part", ".png") and "sr" in path.parts
-    ]
+        assert "FAILED" in err and "File too large" in err
+    assert not list((tmp_path / "bench").rglob("*.part"))
     done = ikebench(*RUN)
-    assert done.code == 0 and "2 jobs run, 0 already done, 0 failed" in done.err
+    assert done.code == 0 and "0 failed" in done.err and "0 jobs run" not in done.err
 
 
 def test_make_data_on_a_full_disk(ikebench, tmp_path, photos):

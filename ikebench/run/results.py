@@ -98,7 +98,6 @@ def _is_passing(error: Exception) -> bool:
 
 def _reason(error: Exception) -> str:
     if lacks_memory(error):
-        return (
-            f"the GPU's memory does not hold it: {'. '.join(printable(' '.join(str(error).split())).split('. ')[:2])}"
-        )
+        said = printable(" ".join(str(error).split()))
+        return f"the GPU's memory does not hold it: {'. '.join(said.split('. ')[:2])}"
     return one_line(error)

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from baselines.edsr_recipe import EDSRBaselineRecipe
+from baselines.memory import lacks_memory
 from baselines.supervised_training import PairSampler, SupervisedTraining
 from ikebench import devices
 from ikebench.errors import UserError
@@ -65,7 +66,7 @@ def train(folder: Path, options: TrainOptions, device: torch.device, described: 
         del pairs  # the sampler has its own copy
         training = SupervisedTraining(recipe, sampler, options.seed, options.precision)
         if state is not None:
-            training.resume(state)
+            _resume(training, state, record)
             say(f"going on after iteration {training.iteration}")
         _fit(training, record, Validation(held_out, options.scale, recipe.halo, device), options.checkpoint_every)
         record.finish(training.weights(), {"protocol": PROTOCOL} | described)
@@ -107,6 +108,15 @@ def _read(option: str, images: ImageSet, scale: int, smallest: int, say: Say) ->
     if given and not pairs:
         raise UserError(f"{option}: no image that can be used")
     return pairs
+
+
+def _resume(training: SupervisedTraining, state: dict[str, Any], record: Record) -> None:
+    try:
+        training.resume(state)
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:  # what torch raises for another's
+        if lacks_memory(error):
+            raise
+        raise UserError(f"{record.path('.checkpoint')} does not fit the network: --restart trains anew") from error
 
 
 def _fit(training: SupervisedTraining, record: Record, validation: Validation, every: int) -> None:
