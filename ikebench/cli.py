@@ -72,7 +72,7 @@ def _told(error: BaseException) -> int:
     line, code = f"ikebench: {error}", BAD_INPUT
     match error:
         case Stopped() | KeyboardInterrupt() | click.Abort():
-            number = getattr(error, "number", signal.SIGINT)
+            number = getattr(error.__cause__ or error, "number", signal.SIGINT)  # click raises Abort from what came
             told = "interrupted" if number == signal.SIGINT else f"stopped by {signal.Signals(number).name}"
             line, code = f"{told}: what had ended is kept; the same command goes on", STOPPED + number
         case click.ClickException():

@@ -1,6 +1,7 @@
 """The one error that a user can mend, and the near match that helps to mend it."""
 
 import errno
+import os
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -16,6 +17,8 @@ class UserError(Exception):
 
 def one_line(error: BaseException) -> str:
     """Say what went wrong, with the kind of error where its text alone does not explain it."""
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return os.strerror(error.errno)  # of whatever file: a full disk is one trouble
     text = " ".join(str(error).split())
     explained = isinstance(error, (ValueError, FloatingPointError, OSError))
     return printable(text if explained and text else f"{type(error).__name__}: {text}")

@@ -47,11 +47,13 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def open_plain(path: Path, mode: str) -> IO[bytes]:
-    """Open a file of ours for writing; a link in its place is refused, as it could lead anywhere.
+    """Open a file of ours for writing; a link in its place is replaced, as it could lead anywhere.
 
     Raises:
         OSError: if it cannot be opened.
     """
+    if path.is_symlink():
+        path.unlink()
     return open(path, mode, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, 0o666))
 
 

@@ -95,33 +95,29 @@ def test_ctrl_c_while_workers_start_is_one_line(ikebench, tmp_path, median_data)
     assert err.strip().splitlines()[-1].startswith("interrupted")
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP])
-def test_other_signals_to_stop_are_as_ctrl_c(ikebench, tmp_path, median_data, rivals, how):
-    log = tmp_path / "log"
-    command = ("run", "--methods", "rival", "--limit", "1", "--set", "rival.seconds=60")
-    process = start(tmp_path, *command, RIVAL_LOG=str(log), PYTHONPATH=str(rivals))
-    wait_for(log.exists)
-    os.kill(process.pid, how)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 128 + how and err.splitlines()[-1] == f"stopped by {how.name}: {KEPT}"
-    assert read_table(tmp_path / "bench/runs.parquet").empty
-
-
-def test_make_data_killed_goes_on_where_it_was(ikebench, tmp_path, photos):
+def test_make_data_stopped_or_killed_goes_on_where_it_was(ikebench, tmp_path, photos):
     for index in range(4):
         Image.fromarray(skimage.data.chelsea()[index:300, :400]).save(photos / f"more{index}.png")
     command = ("make-data", "--hr", str(photos), "--kind", "bilateral,median", "--scale", "2,4", "--workers", "1")
-    process = start(tmp_path, *command)
-    lr = tmp_path / "bench/data/photos"
-    wait_for(lambda: len(list(lr.rglob("*.json"))) >= 6)
-    process.kill()
-    process.communicate()
-    kept = {path: path.with_suffix(".png").stat().st_mtime_ns for path in lr.rglob("*.json")}
-    assert 6 <= len(kept) < 24 and not Path("bench/data.parquet").exists()
+    set_folder = tmp_path / "bench/data/photos"
+
+    def made():
+        return {path: path.stat().st_mtime_ns for path in set_folder.glob("LR_*/X*/*.png")}
+
+    for how in (signal.SIGTERM, signal.SIGHUP, signal.SIGKILL):
+        before, process = len(made()), start(tmp_path, *command)
+        wait_for(lambda before=before: len(made()) >= before + 3)
+        os.kill(process.pid, how)
+        _, err = process.communicate(timeout=30)
+        if how != signal.SIGKILL:
+            assert process.returncode == 128 + how and err.splitlines()[-1] == f"stopped by {how.name}: {KEPT}"
+    kept = made()
+    assert 9 <= len(kept) < 24 and list(set_folder.rglob("*.json"))
     done = ikebench(*command)
-    assert done.code == 0 and f"{24 - len(kept)} LR images made, {len(kept)} already there" in done.err
-    assert all(path.with_suffix(".png").stat().st_mtime_ns == before for path, before in kept.items())
-    assert len(read_table(Path("bench/data.parquet"))) == 24 and not list(lr.rglob("*.json"))
+    again = int(done.err.split(" LR images made")[0].split()[-1])
+    assert done.code == 0 and again - (24 - len(kept)) in (0, 1)  # one had its file and not yet its row
+    assert made().items() >= kept.items()
+    assert len(read_table(Path("bench/data.parquet"))) == 24 and not list(set_folder.rglob("*.json"))
     assert "0 LR images made, 24 already there" in ikebench(*command).err
 
 
@@ -141,14 +137,14 @@ def test_workers_that_still_import_end_with_their_parent(tmp_path):
     wait_for(lambda: not importing.exists() or "Z" in (importing / "stat").read_text().split()[2], seconds=10)
 
 
-def test_a_state_that_does_not_fit_costs_one_more_run(ikebench, tmp_path, median_data):
-    whole = ("run", "--methods", "zssr", "--limit", "1", "--iterations", "12", "--checkpoint-every", "5")
-    process = start(tmp_path, *whole)
-    state = tmp_path / "bench/sr/zssr/photos/median/X2/cat.checkpoint"
-    wait_for(state.exists)
-    process.kill()
-    process.communicate()
-    torch.save(torch.load(state, weights_only=True) | {"state": {"iteration": "five"}}, state)
+def test_a_state_that_does_not_fit_costs_one_more_run(ikebench, median_data):
+    """What was saved of a training may be at fault, not the image: the next run starts anew."""
+    whole = ("run", "--methods", "zssr", "--limit", "1", "--iterations", "2", "--checkpoint-every", "1")
+    assert ikebench(*whole).code == 0
+    path = Path("bench/sr/zssr/photos/median/X2/cat.json")
+    state = {"key": read_row(path).key, "state": {"iteration": "one"}, "seconds": 1.0}
+    path.unlink()
+    torch.save(state, path.with_suffix(".checkpoint"))
     failed = ikebench(*whole)
     assert failed.code == 1 and "KeyError" in failed.err
     assert "1 jobs run, 0 already done, 0 failed" in ikebench(*whole).err

@@ -156,6 +156,6 @@ def _scales(text: str) -> list[int]:
 def _seeds(text: str) -> list[int]:
     """Read `0,1,2`."""
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() for part in parts):
-        raise UserError(f"--seeds {text}: give whole numbers from 0, between commas")
+    if not all(part.isascii() and part.isdigit() and len(part) < 20 and int(part) < 2**63 for part in parts):
+        raise UserError(f"--seeds {text}: give whole numbers from 0 to below 2^63, between commas")
     return list(dict.fromkeys(map(int, parts)))

@@ -30,8 +30,8 @@ def check_types(row: Any) -> None:  # noqa: ANN401 (a row of any table)
             continue
         if type(value) is not python_type and not (python_type is float and type(value) is int):
             raise ValueError(f"{name} is {'missing' if value is None else f'a {type(value).__name__}'}")
-        if isinstance(value, str):
-            check_text(name, value)
+        if isinstance(value, str) and not is_text(value):
+            raise ValueError(f"{name} is no UTF-8")
         if isinstance(value, int) and not limits[0] <= value < limits[1]:
             raise ValueError(f"{name} is out of range")
 
@@ -56,21 +56,18 @@ def check_name(column: str, name: str) -> None:
     Raises:
         ValueError: if it is not.
     """
-    check_text(column, name)
+    if not is_text(name):
+        raise ValueError(f"{column} is no UTF-8")
     if name in ("", ".", "..") or "/" in name or "\0" in name:
         raise ValueError(f"{column} is {name[:40]!r}, which can name no file")
 
 
-def check_text(column: str, text: str) -> None:
-    """Refuse what cannot be written as UTF-8: a lone surrogate.
-
-    Raises:
-        ValueError: if it cannot.
-    """
+def is_text(text: str) -> bool:
+    """Say whether a text can be written as UTF-8: one with a lone surrogate (a byte of another encoding) cannot."""
     try:
-        text.isascii() or text.encode()
+        return text.isascii() or bool(text.encode())
     except UnicodeEncodeError:
-        raise ValueError(f"{column} is no UTF-8") from None
+        return False
 
 
 @cache
