@@ -1,5 +1,6 @@
 """Trouble with a disk, a folder or a stream: a line, the old files as they were, and the same command goes on."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from ikebench.data.fetch import Download, fetch
 from ikebench.errors import UserError
 from ikebench.files import write_atomic
 from ikebench.store.workspace import Workspace
+from reports.writing import write_all
 
 RUN = ("run", "--methods", "bicubic")
 
@@ -92,6 +94,7 @@ def test_files_where_folders_should_be(ikebench, tmp_path, photos):
     Path("bench/sr").write_text("")
     failed = ikebench(*RUN)
     assert failed.code == 1 and "2 failed" in failed.err and "Not a directory" in failed.err
+    assert "the worker process" not in failed.err  # it lives on, and shows no traceback
     Path("bench/sr").unlink()
     assert ikebench(*RUN).code == 0
 
@@ -127,3 +130,19 @@ def test_a_link_is_not_written_through(tmp_path):
     with Workspace(tmp_path).locked():
         assert (tmp_path / "link").read_bytes() == b"new"
     assert secret.read_text() == "old" and not any(path.is_symlink() for path in tmp_path.iterdir())
+
+
+def test_half_written_files_go_unless_somebody_still_writes_them(tmp_path):
+    left, written = tmp_path / f".{'0' * 16}.part", tmp_path / f".{'1' * 16}.part"
+    downloaded = tmp_path / ".weights.pt.part"  # a download goes on from it
+    left.touch(), downloaded.touch()
+    with written.open("xb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with Workspace(tmp_path).locked():
+            assert not left.exists() and written.exists() and downloaded.exists()
+    with Workspace(tmp_path).locked():
+        assert not written.exists()
+    (tmp_path / f".report.md.{2**22 + 1}.tmp").touch()  # no process has so large a number
+    (tmp_path / ".report.md.1.tmp").touch()
+    write_all({tmp_path / "report.md": "whole"})
+    assert sorted(path.name for path in tmp_path.glob("*report*")) == [".report.md.1.tmp", "report.md"]

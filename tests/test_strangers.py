@@ -1,5 +1,8 @@
 """Methods of other people's packages that do what a method should not: it costs their own jobs, and no time."""
 
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -43,3 +46,15 @@ def test_a_long_error_is_cut_and_a_strange_one_written_out(ikebench, medians, in
     row = Path("bench/sr/stranger/photos/median/X2/cat.json")
     assert row.stat().st_size < 30_000 and "RuntimeError" in read_row(row).traceback
     assert "0 jobs run" in ikebench("run", "--methods", "stranger").err
+
+
+def test_one_whose_imports_end_python_costs_its_own_jobs(ikebench, medians, install_method):
+    """No worker is forked from a process that has imported what somebody else's method needs."""
+    medians(0)
+    folder = install_method("stranger", stranger("") + '    imports: ClassVar = ("stranger_needs",)\n', "Stranger")
+    (folder / "stranger_needs.py").write_text("raise SystemExit(5)")
+    script = "from ikebench.cli import main; main(['run', '--methods', 'bicubic,stranger', '--workers', '1'])"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), *sys.path])}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1 and "4 jobs run, 0 already done, 2 failed" in done.stderr, done.stderr
+    assert "exit code 5" in done.stderr and "Traceback" not in done.stderr

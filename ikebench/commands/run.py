@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ikebench.catalog import uses
+from ikebench.catalog import METHODS, uses
 from ikebench.commands.options import (
     FAILED,
     OK,
@@ -267,7 +267,8 @@ def execute(options: RunOptions, todo: Sequence[jobs.Job], placement: Placement)
 
 
 def _imports(job: jobs.Job) -> tuple[str, ...]:
-    return getattr(job.choice.method, "imports", ())
+    """Give what a method of ours imports; a worker imports others' itself: where that fails, it costs it alone."""
+    return getattr(job.choice.method, "imports", ()) if job.choice.name in METHODS else ()
 
 
 def say_ended(pending: Pending, failed: Sequence[RunRow]) -> None:

@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from ikebench.store.row_files import write_row
 from ikebench.store.rows import RunRow
 from ikebench.store.workspace import checkpoint_path, estimated_kernel_path, row_path
 
+TORCH_LACKS_MEMORY = "DefaultCPUAllocator: can't allocate memory"
 MOST_OF_A_TRACEBACK = 20_000  # characters
 
 
@@ -56,14 +58,15 @@ def write_result(root: Path, job: Job, restored: Restored, row: RunRow, lr_shape
 
 
 def write_failure(root: Path, job: Job, error: Exception, row: RunRow) -> RunRow:
-    """Write the row of a job that failed; `row` has what was measured."""
+    """Write the row of a job that failed, where that can be; `row` has what was measured."""
     row = replace(row, status="failed", error=_reason(error), seconds=None, note=None)
-    if _is_passing(error):
-        row.retry = True
-    else:
-        row.traceback = printable("".join(traceback.format_exception(error)), MOST_OF_A_TRACEBACK)
-        (root / checkpoint_path(job.sr_path)).unlink(missing_ok=True)
-    write_row(root / row_path(job.sr_path), row)
+    with suppress(OSError):  # what was at fault may still be: a full disk, say
+        if _is_passing(error):
+            row.retry = True
+        else:
+            row.traceback = printable("".join(traceback.format_exception(error)), MOST_OF_A_TRACEBACK)
+            (root / checkpoint_path(job.sr_path)).unlink(missing_ok=True)
+        write_row(root / row_path(job.sr_path), row)
     return row
 
 
@@ -92,8 +95,9 @@ def to_image(sr: torch.Tensor, lr_shape: torch.Size, scale: int) -> np.ndarray:
 
 
 def _is_passing(error: Exception) -> bool:
-    """Say whether a file, a disk or the GPU is at fault, not the image: the job is worth another try, and its state."""
-    return isinstance(error, (OSError, torch.AcceleratorError)) or lacks_memory(error)
+    """Say whether a disk, memory or the GPU is at fault, not the image: the job is worth another try, and its state."""
+    no_memory = isinstance(error, MemoryError) or TORCH_LACKS_MEMORY in str(error) or lacks_memory(error)
+    return no_memory or isinstance(error, (OSError, torch.AcceleratorError))
 
 
 def _reason(error: Exception) -> str:
