@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from conftest import RIVALS
 from tables import read_table
 
@@ -48,6 +49,7 @@ def test_a_long_error_is_cut_and_a_strange_one_written_out(ikebench, medians, in
     assert "0 jobs run" in ikebench("run", "--methods", "stranger").err
 
 
+@pytest.mark.slow
 def test_one_whose_imports_end_python_costs_its_own_jobs(ikebench, medians, install_method):
     """No worker is forked from a process that has imported what somebody else's method needs."""
     medians(0)
