@@ -16,7 +16,7 @@ from zipfile import BadZipFile, ZipFile
 from baselines.weights import known_files, read_weights
 from ikebench.catalog import method_class, uses
 from ikebench.errors import UserError
-from ikebench.files import PARTIAL_SUFFIX, open_plain, sha256_file
+from ikebench.files import PARTIAL_SUFFIX, sha256_file
 from ikebench.progress import Progress
 from ikebench.weight_files import checked, in_folder
 
@@ -158,7 +158,7 @@ def fetch(downloads: Sequence[Download], folder: Path, check: Callable[[Path], o
 
 def _fetch_one(url: str, download: Download, folder: Path, check: Callable[[Path], object] | None) -> Path:
     partial = folder / f".{download.name}{PARTIAL_SUFFIX}"
-    with open_plain(partial, "ab") as file:
+    with partial.open("ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
