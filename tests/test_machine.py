@@ -19,7 +19,8 @@ def memory(tmp_path, monkeypatch):
             folder = folder / name
             folder.mkdir(parents=True)
             (folder / "memory.max").write_text(f"{limit}\n")
-            (folder / "memory.current").write_text(f"{used}\n")
+            (folder / "memory.current").write_text(f"{used + 7}\n")
+            (folder / "memory.stat").write_text("anon 5\ninactive_file 7\n")
         (tmp_path / "own").write_text(f"0::/{folder.relative_to(tmp_path / 'groups')}\n" if groups else "1:cpu:/\n")
         monkeypatch.setattr(machine, "MEMORY_INFO", tmp_path / "meminfo")
         monkeypatch.setattr(machine, "GROUPS", tmp_path / "groups")
