@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ikebench.catalog import uses
+from ikebench.catalog import METHODS, uses
 from ikebench.commands import sr_folders
 from ikebench.commands.options import (
     FAILED,
@@ -175,7 +175,7 @@ def run(options: RunOptions) -> int:
         require_data(options.workspace)
     choices = choose(options)
     check_precision(options.precision, choices, placement)
-    workspace, rows = options.workspace, RowFiles(options.workspace)
+    workspace, rows = options.workspace, RowFiles(options.workspace, mend=not options.dry_run)
     if options.dry_run:
         with hashes_of(workspace.root, keep=False) as hashes:
             return _dry_run(options, _plan(options, choices, rows, hashes), placement)
@@ -312,7 +312,8 @@ def execute(options: RunOptions, todo: Sequence[jobs.Job], placement: Placement)
 
 
 def _imports(job: jobs.Job) -> tuple[str, ...]:
-    return getattr(job.choice.method, "imports", ())
+    """Give what a method of ours imports; a worker imports others' itself: where that fails, it costs it alone."""
+    return getattr(job.choice.method, "imports", ()) if job.choice.name in METHODS else ()
 
 
 def say_ended(pending: Pending, failed: Sequence[RunRow]) -> None:

@@ -23,6 +23,7 @@ TYPICAL_CROP = 128  # LR px a side, of the zero-shot methods; only the time left
 QUICK_ITERATIONS = 100  # of a first look: a minute or two for IKE, on a core, where its paper's 3000 take 40
 SMALLEST_TILE = 32  # px
 MAX_SEED = 2**63  # torch's generators take signed 64-bit seeds
+MAX_ITERATIONS = 2**63  # as a column of the tables holds them
 
 Weights = Mapping[tuple[str, int], WeightsFile]
 """(name of the method in the catalog, scale) -> file."""
@@ -157,7 +158,10 @@ def _configured(name: str, settings: Mapping[str, str], iterations: int | None) 
         if "iterations" in own:
             raise UserError(f"--iterations and --set {name}.iterations: give one of them")
         own["iterations"] = str(iterations)
-    return configured(cls, name, own)
+    method = configured(cls, name, own)
+    if (getattr(method, "iterations", None) or 0) >= MAX_ITERATIONS:
+        raise UserError(f"{name}: iterations must be below 2^63")
+    return method
 
 
 def _hyperparameters(method: Any) -> dict[str, Any]:  # noqa: ANN401 (a configured method)
