@@ -26,6 +26,11 @@ PANEL_HEIGHT = 1.7  # inches
 POINTS = 7
 NOTHING = 0.02  # dB: smaller changes are neither gain nor loss
 LAST_SHARE = 0.2  # of the iterations, over which the gain at the end is measured
+ENDINGS = {
+    "still gains": "still gains when it stops",
+    "loses": "has been better before it stops",
+    "level": "has levelled out when it stops",
+}
 
 
 def psnr_curves(traces: pd.DataFrame) -> pd.DataFrame:
@@ -82,22 +87,29 @@ def endings(traces: pd.DataFrame) -> pd.DataFrame:
 
 
 def ending_lines(traces: pd.DataFrame) -> list[str]:
-    """Say in a line for each set, kind, scale and method how its training ends."""
-    lines, found = [], endings(traces)
+    """Say how trainings end: a line for each method, stage (where there are several), last iteration and ending."""
+    found = endings(traces)
     stages = found.groupby([*CELL, "method"], observed=True)["stage"].transform("size")
-    for row in found.assign(stages=stages).to_dict("records"):
-        stage = f" ({row['stage']})" if row["stages"] > 1 else ""
-        where = f"{row['set']}, {cell_name(row['kind'], row['scale'])}: {method_name(row['method'])}{stage}"
-        last = f"{row['psnr']:.2f} dB at iteration {row['iteration']}"
-        if row["ending"] == "loses":
-            lost = row["best_psnr"] - row["psnr"]
-            words = f"stops at {last}, {lost:.2f} dB below its best at iteration {row['best_iteration']}"
-        elif row["ending"] == "still gains":
-            words = f"still gains when it stops: {last}, {row['change']:+.2f} dB over the last fifth"
-        else:
-            words = f"has levelled out when it stops: {last}"
-        lines.append(f"{where} {words}")
-    return lines
+    several_sets = found["set"].nunique() > 1
+    lines: dict[str, list[str]] = {}
+    for row in found.assign(stages=stages).sort_values("method", key=_ranks, kind="stable").to_dict("records"):
+        name = method_name(row["method"]) + (f" ({row['stage']})" if row["stages"] > 1 else "")
+        said = f"{name} {ENDINGS[row['ending']]} at iteration {row['iteration']}"
+        lines.setdefault(said, []).append(f"{row['set']} " * several_sets + _ending_of_cell(row))
+    return [f"{said}: {'; '.join(cells)}" for said, cells in lines.items()]
+
+
+def _ranks(methods: pd.Series[str]) -> pd.Series[int]:
+    return methods.map({name: place for place, name in enumerate(sorted(set(methods), key=method_order))})
+
+
+def _ending_of_cell(row: dict[Hashable, Any]) -> str:
+    end = f"{cell_name(row['kind'], row['scale'])} {row['psnr']:.2f} dB"
+    if row["ending"] == "loses":
+        return f"{end}, {row['best_psnr'] - row['psnr']:.2f} dB below its best at {row['best_iteration']}"
+    if row["ending"] == "still gains":
+        return f"{end}, {row['change']:+.2f} dB over the last fifth"
+    return end
 
 
 def curve_figure(traces: pd.DataFrame, width: float = WIDTHS["text"]) -> Figure | None:

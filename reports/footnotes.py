@@ -146,13 +146,16 @@ def _degradation_footnotes(runs: pd.DataFrame) -> list[str]:
 
 
 def _settings_footnotes(runs: pd.DataFrame) -> list[str]:
-    """Say of methods that they did not run with their defaults only."""
+    """Say of methods that they did not run with their defaults only; how often, where not all their runs are alike."""
     if "settings" not in runs:
         return []
     facts = []
-    for name, of_method in by_method(runs[runs["settings"].fillna("") != ""]):
-        counts = of_method["settings"].value_counts()
-        changed = "; ".join(f"{words} ({count} run{'s' * (count != 1)})" for words, count in counts.items())
+    for name, of_method in by_method(runs):
+        counts = of_method["settings"].fillna("").value_counts()
+        words = {text: f" ({count} run{'s' * (count != 1)})" * (len(counts) > 1) for text, count in counts.items()}
+        changed = "; ".join(f"{text}{count}" for text, count in words.items() if text)
+        if not changed:
+            continue
         facts.append((name, f"run with {without_folders(changed)}"))
     return _said_once(facts)
 

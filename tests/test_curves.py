@@ -42,23 +42,42 @@ def test_means_are_over_seeds_then_images_and_over_the_same_images():
 @pytest.mark.parametrize(
     ("curve", "ending", "words"),
     [
-        (lambda at: 20 + at / 1000, "still gains", "still gains when it stops: 21.50 dB at iteration 1000, +0.20 dB"),
-        (lambda at: 21 - abs(at - 600) / 1000, "loses", "0.40 dB below its best at iteration 600"),
-        (lambda at: min(20 + at / 100, 24), "level", "has levelled out when it stops: 24.50 dB"),
+        (
+            lambda at: 20 + at / 1000,
+            "still gains",
+            "stops at iteration 1000: Median ×2 21.50 dB, +0.20 dB over",
+        ),
+        (
+            lambda at: 21 - abs(at - 600) / 1000,
+            "loses",
+            "better before it stops at iteration 1000: Median ×2 21.10 dB, 0.40 dB below",
+        ),
+        (
+            lambda at: min(20 + at / 100, 24),
+            "level",
+            "levelled out when it stops at iteration 1000: Median ×2 24.50 dB",
+        ),
     ],
 )
 def test_how_a_training_ends(curve, ending, words):
     found = traces(curve)
     assert list(endings(found)["ending"]) == [ending]
     [line] = ending_lines(found)
-    assert line.startswith("set5, Median ×2: IKE") and words in line
+    assert line.startswith("IKE ") and words in line
+
+
+def test_cells_of_one_ending_share_a_line():
+    parts = [traces(lambda at: 20.0, "ike", kind=kind) for kind in ("median", "random")]
+    assert ending_lines(pd.concat(parts)) == [
+        "IKE has levelled out when it stops at iteration 1000: Median ×2 20.50 dB; Random ×2 20.50 dB"
+    ]
 
 
 def test_stages_are_named_where_there_are_several():
     parts = [traces(lambda at: 20.0, "dualsr", stage=f"DualSR x{scale}") for scale in (2, 4)]
     assert [line.split(" has")[0] for line in ending_lines(pd.concat(parts))] == [
-        "set5, Median ×2: DualSR (DualSR x2)",
-        "set5, Median ×2: DualSR (DualSR x4)",
+        "DualSR (DualSR x2)",
+        "DualSR (DualSR x4)",
     ]
 
 
@@ -89,7 +108,7 @@ def test_the_report_draws_what_was_traced(ikebench, medians, tmp_path):
     assert ikebench("run", "--methods", "zssr", "--iterations", "4", "--trace", "2").code == 0
     text = (tmp_path / "bench/report/report.md").read_text(encoding="utf-8")
     assert (tmp_path / "bench/report/curves.svg").exists()
-    assert "- photos, Median ×2: ZSSR " in text and "](curves.svg)" in text
+    assert "- ZSSR " in text and "at iteration 4: Median ×2 " in text and "](curves.svg)" in text
     for trace in (tmp_path / "bench/sr").rglob("*_trace.parquet"):
         trace.unlink()
     assert ikebench("report").code == 0 and not (tmp_path / "bench/report/curves.svg").exists()

@@ -113,9 +113,15 @@ def test_a_fact_is_one_footnote():
     content = table(scores)
     assert content.footnotes == (
         "† trained for 50 of 3000 iterations: DualSR, IKE",
-        "EDSR, RCAN: run with x=1 (1 run)",
+        "EDSR, RCAN: run with x=1",
     )
     assert "Iterations: 3000 (ike-relu)." in content.caption
+
+
+def test_settings_have_counts_where_runs_differ():
+    scores = frame(run(), run(image="b"), run(image="c"))
+    scores["settings"] = ["x=1", "", "x=1"]
+    assert "IKE: run with x=1 (2 runs)" in table(scores).footnotes
 
 
 def test_counts_have_columns_only_where_they_differ():
@@ -169,7 +175,7 @@ def test_changed_parameters_and_settings_are_footnotes():
     scores["settings"] = ["", "", "activation=relu"]
     footnotes = " ".join(table(scores).footnotes)
     assert "size=3 (1 image)" in footnotes and "the preset (1 image)" in footnotes and "different ways" in footnotes
-    assert "IKE: run with activation=relu (1 run)" in footnotes
+    assert "IKE: run with activation=relu" in footnotes
     scores["degradation"], scores["settings"] = "", ""
     assert "made with" not in " ".join(table(scores).footnotes) and "run with" not in " ".join(table(scores).footnotes)
 
