@@ -20,6 +20,13 @@ T = TypeVar("T")
 Precision = Literal["fp32", "tf32", "bf16"]
 """tf32 is fp32 to the methods: whoever calls them lets the GPU round the factors of its products (to 10 bits)."""
 
+NOT_DECISIVE = {"decides": False}
+"""Metadata of a method's field that changes nothing in its images: how long it may take, say."""
+
+LATER = {"later": True}
+"""Metadata of a method's field that came after results were made, and whose default is what the method did before: at
+its default it is in no key."""
+
 
 class Checkpoint(Protocol):
     """Where a long training keeps its state, so that it can go on after a crash."""
@@ -126,11 +133,13 @@ class Restored:
         sr: (1, 3, s h, s w) float RGB, nominally in [0, 1]; the harness clamps.
         kernel: (n, n) float64, sum 1, where the method estimates one.
         note: one line for the result's row, where there is something to say (a smaller crop, say).
+        log: what a program of somebody else's printed; kept beside the image.
     """
 
     sr: "Tensor"
     kernel: NDArray[np.float64] | None = None
     note: str = ""
+    log: str = ""
 
 
 class SomeFailed(Exception):

@@ -1,14 +1,14 @@
 """ZSSR (Shocher, Cohen, Irani, CVPR 2018) as KernelGAN's release runs it: with a kernel, without augmentation."""
 
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.contract import Precision, Restored, Task, check_ranges
+from baselines.contract import LATER, Precision, Restored, Task, check_ranges
 from baselines.zeroshot.method import ZeroShot
 from baselines.zeroshot.quirks import chosen_quirks
 from baselines.zeroshot.sizes import crop_note, crop_side
@@ -48,12 +48,15 @@ class ZSSR(ZeroShot):
     fit_over: int = 5  # release: logged errors that the line is fitted to
     slope_ratio: float = 1.5  # release: rate / 10 if -1.5 x slope is below its standard error
     back_projections: int = 4  # KernelGAN release: 2 on the network's result, and 2 more on that
+    # Added to the sons, standard deviation in [0, 1]. Off; for real photographs, which have noise: 0.0125 together with
+    # back_projections=0 (ZSSR release: X2_REAL_CONF; KernelGAN release: --real), about 5 / 255 (ZSSR paper).
+    son_noise: float = field(default=0.0, metadata=LATER)
     quirks: str = "none"  # `baselines.zeroshot.quirks`; all = as released
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
         least = {"iterations": 0, "layers": 2, "width": 1, "crop": 4 * SMALLEST_SON, "log_every": 1, "check_every": 1}
-        least |= {"fit_over": 3, "back_projections": 0, "patience": 0}
+        least |= {"fit_over": 3, "back_projections": 0, "patience": 0, "son_noise": 0}
         check_ranges("zssr", self, least)
         if not 0 < self.smallest_rate <= self.learning_rate:
             raise ValueError("zssr: smallest_rate must lie between 0 and learning_rate, or nothing is trained")

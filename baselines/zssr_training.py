@@ -16,7 +16,7 @@ from baselines.resize import Resize, downscale
 from baselines.zeroshot.conv_stack import ConvStack, fan_in_normal
 from baselines.zeroshot.crops import as_array, cut_crops, framed, gray
 from baselines.zeroshot.quirks import chosen_quirks
-from baselines.zeroshot.training import adam, chunk_span, descend, run_wide, set_learning_rate
+from baselines.zeroshot.training import adam, chunk_generator, chunk_span, descend, run_wide, set_learning_rate
 from baselines.zssr import ZSSR, Kernel
 
 LOSS_MAP_FRAME = 3  # KernelGAN release: px of the LR image's border that weigh nothing
@@ -60,15 +60,27 @@ class ZSSRTraining:
         self.loss_map = _loss_map(self.lr)
         height, width = (length - length % scale for length in self.lr.shape[-2:])
         self.whole = self.lr[..., :height, :width]
-        self.whole_son = self._enlarged_son(self.whole)
+        self.whole_son = self._enlarged_son(self.whole, self._noise(self.whole, -1))
 
     def start_rate(self) -> None:
         """Put the learning rate to where the policy has it."""
         set_learning_rate(self.lr.new_tensor(self.policy.rate), self.adam)
 
-    def _enlarged_son(self, fathers: Tensor) -> Tensor:
+    def _noise(self, fathers: Tensor, chunk: int) -> Tensor | None:
+        """Draw the noise of the sons of fathers (n, 3, h, w), where there is to be some: (n, 3, h / s, w / s)."""
+        if not self.zssr.son_noise:
+            return None
+        count, channels, height, width = fathers.shape
+        generator = chunk_generator(self.seed, chunk + 1, self.lr.device, self.scale)
+        shape = (count, channels, height // self.scale, width // self.scale)
+        drawn = torch.randn(shape, generator=generator, device=self.lr.device)
+        return self.zssr.son_noise * drawn.to(self.lr)
+
+    def _enlarged_son(self, fathers: Tensor, noise: Tensor | None) -> Tensor:
         """Downscale with the kernel and enlarge bicubically: (n, 3, h, w) -> the same shape."""
         sons = downscale(fathers, self.kernel, self.scale)
+        if noise is not None:
+            sons = (sons + noise).clamp(0, 1)  # release
         return Resize.bicubic(sons, self.scale, self.grid)(sons)
 
     def draw(self, chunk: int) -> dict[str, Tensor]:
@@ -77,11 +89,14 @@ class ZSSRTraining:
         count = len(range(self.iterations)[chunk_span(chunk)])
         corners = rng.integers(0, np.array(self.lr.shape[-2:]) - self.side + 1, (count, 2))
         fathers = cut_crops(self.lr, corners, self.side)
+        noise = self._noise(fathers, chunk)
         drawn = {
             "father": fathers,
-            "son": self._enlarged_son(fathers),
+            "son": self._enlarged_son(fathers, noise),
             "weight": cut_crops(self.loss_map, corners, self.side),
         }
+        if noise is not None:
+            drawn["noise"] = noise
         return {name: crops[:, None] for name, crops in drawn.items()}
 
     def step(self, inputs: dict[str, Tensor]) -> Tensor:

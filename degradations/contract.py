@@ -27,6 +27,39 @@ class Degraded:
     kernel: NDArray[np.float64] | None = None
 
 
+@dataclass(frozen=True)
+class Given:
+    """What a kind that is made of files gives.
+
+    Attributes:
+        data: of the LR file, to be copied byte for byte: 8-bit RGB PNG.
+        kernel: see `Degraded`; None where it is not known.
+        preset: which files these are.
+        remark: what is wrong beside, in a line, or "".
+    """
+
+    data: bytes
+    kernel: NDArray[np.float64] | None = None
+    preset: str = ""
+    remark: str = ""
+
+
+class Imported(Protocol):
+    """A kind whose LR images are somebody else's files: found and checked, never made."""
+
+    version: ClassVar[int]
+    summary: ClassVar[str]
+    scales: ClassVar[tuple[int, ...]]
+
+    def given(self, image: str, scale: int, hr: NDArray[np.uint8]) -> Given:
+        """Give the LR image that belongs to `hr` (H, W, 3) uint8, the whole HR image named `image`.
+
+        Raises:
+            ValueError: for files that are not what they should be; one line that says what to do.
+        """
+        ...
+
+
 class Degradation(Protocol):
     """HR -> LR. Deterministic: equal images, scales and generators give equal bytes.
 
@@ -52,6 +85,11 @@ class Degradation(Protocol):
             ValueError: for sides that `scale` does not divide, an unsupported scale or impossible parameters.
         """
         ...
+
+
+def is_imported(kind: object) -> bool:
+    """Say whether a kind, or its class, is one of files (`Imported`)."""
+    return hasattr(kind, "given")
 
 
 def check_hr(hr: NDArray[np.uint8], scale: int) -> None:

@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from degradations.contract import SCALES, check_hr
-from degradations.resample import cut_to_multiple, imresize, quantise
+from degradations.content import OTHER, is_bicubic, likeness, thumbnail
+from degradations.contract import SCALES, Given, check_hr
+from degradations.resample import cut_to_multiple
 
+OFFICIAL = "DIV2K_valid_LR_unknown"
 OTHER_TRACKS = {"bicubic": "", "mild": "m", "wild": "w", "difficult": "d"}
 """Other LR folders of DIV2K -> what follows the scale in their file names (`0801x4m.png`, `0801x4w2.png`)."""
-
-BICUBIC_TOLERANCE = 2
-"""Grey levels. MATLAB and `imresize` differ by rounding only; Track 2 kernels differ by 70 and more at strong edges."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,16 @@ class Track2:
 
     folder: str | Path
 
+    def given(self, image: str, scale: int, hr: NDArray[np.uint8]) -> Given:
+        """Give the bytes of the file that `find` finds."""
+        path = self.find(image, scale, hr)
+        return Given(path.read_bytes(), preset=self.preset)
+
+    @property
+    def preset(self) -> str:
+        """Say whether the folder bears the official name."""
+        return "track2-official" if Path(self.folder).resolve().name == OFFICIAL else "track2-given"
+
     def find(self, image: str, scale: int, hr: NDArray[np.uint8]) -> Path:
         """Find the LR file of an image and make sure that it is what it should be.
 
@@ -46,7 +55,8 @@ class Track2:
 
         Raises:
             ValueError: for a folder of another track, a missing or unreadable file, a file of another size or another
-                mode, and a file that is plain bicubic downscaling; one line that says what to do.
+                mode, one that shows another photo, and one that is plain bicubic downscaling; one line that says what
+                to do.
         """
         hr = cut_to_multiple(hr, scale)
         check_hr(hr, scale)
@@ -58,8 +68,10 @@ class Track2:
                 f"{path} is {lr.shape[0]}x{lr.shape[1]}, but HR / {scale} is {height}x{width} (height x width): "
                 "use the LR folder that belongs to these HR images"
             )
-        bicubic = quantise(imresize(hr, 1 / scale)).astype(int)
-        if np.abs(bicubic - lr).max() <= BICUBIC_TOLERANCE:
+        side = min(height, width)
+        if likeness(thumbnail(hr, side), thumbnail(lr, side)) < OTHER:
+            raise ValueError(f"{path} shows another photo than the HR image {image}: of another split or set?")
+        if is_bicubic(lr, hr, scale):
             raise ValueError(_wrong_track(path, "bicubic"))
         return path
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from degradations.contract import SCALES, Degraded
+from degradations.contract import SCALES, Degraded, is_imported
 from ikebench.catalog import check_parameters, kind_class, method_class, uses
 from ikebench.errors import UserError
 
@@ -82,8 +82,8 @@ def degrade_with_kernel(
     """Make an LR image; gives also the kernel that made it, where the degradation is linear. As `degrade`."""
     from degradations.resample import cut_to_multiple
 
-    if kind == "track2":
-        raise UserError("track2 is a set of files, not a degradation to apply: `ikebench make-data --kind track2`")
+    if is_imported(kind_class(kind)):
+        raise UserError(f"{kind} is a set of files, not a degradation to apply: `ikebench make-data --kind {kind}`")
     _check_image("hr", hr)
     _check_scale(scale)
     _check_seed(seed, 64)

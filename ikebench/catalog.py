@@ -6,7 +6,8 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, get_type_hints
 
-from ikebench.errors import UserError, unknown
+from ikebench.command_method import command_class, is_command, short_name
+from ikebench.errors import UserError, one_line, unknown
 from ikebench.settings import parse_value
 
 KINDS = {
@@ -17,6 +18,7 @@ KINDS = {
     "random": "degradations.random_kernel:RandomKernel",
     "gaussian": "degradations.gaussian:Gaussian",
     "track2": "degradations.track2:Track2",
+    "paired": "ikebench.data.paired:Paired",
 }
 PAPER_KINDS = ("bilateral", "median", "anisotropic", "random")  # Table 3; what `--kind all` means
 
@@ -34,6 +36,8 @@ METHODS = {
     "ike": "ikebench.ike.method:IKE",
     "ike-release": "ikebench.ike.release:IKERelease",
 }
+GROUPS = ("all", "zero-shot", "supervised")
+"""Names that stand for several methods."""
 TRAINABLE = {"edsr-baseline": "baselines.edsr_recipe:EDSRBaselineRecipe"}
 """Networks that `ikebench train` can train: name -> how, a frozen dataclass with that one's fields and methods."""
 METHOD_ENTRY_POINTS = "ikebench.methods"
@@ -58,17 +62,19 @@ def kind_class(name: str) -> Any:  # noqa: ANN401 (a class that follows degradat
 
 
 def method_class(name: str) -> Any:  # noqa: ANN401 (a class that follows baselines.contract)
-    """Import a method.
+    """Import a method, or make one of a TOML file (see `ikebench.command_method`).
 
     Raises:
-        UserError: for an unknown name.
+        UserError: for an unknown name, or a file that is not one of a command.
     """
+    if is_command(name):
+        return command_class(name)
     try:
         cls = _load("method", name, method_paths())
-    except Exception as error:  # somebody else's module can fail in any way
+    except (Exception, SystemExit) as error:  # somebody else's module can fail in any way
         if isinstance(error, UserError):
             raise
-        raise UserError(f"method {name} cannot be imported: {type(error).__name__}: {error}") from error
+        raise UserError(f"method {name} cannot be imported: {one_line(error)}") from error
     missing = [attribute for attribute in METHOD_ATTRIBUTES if not hasattr(cls, attribute)]
     if missing or not is_dataclass(cls):
         lacking = f"lacks {', '.join(missing)}" if missing else "is not a dataclass"
@@ -112,16 +118,21 @@ def check_names(what: str, names: Sequence[str], known: Mapping[str, Any]) -> No
 
 def expand_kinds(text: str) -> list[str]:
     """Read a `--kind` value: names between commas; `all` stands for the paper's four."""
-    names = [kind for name in _names(text) for kind in (PAPER_KINDS if name == "all" else (name,))]
-    check_names("kind", names, {**KINDS, "all": ""})
-    return list(dict.fromkeys(names))
+    names = _recognised("kind", text, {**KINDS, "all": ""})
+    return list(dict.fromkeys(kind for name in names for kind in (PAPER_KINDS if name == "all" else (name,))))
 
 
 def expand_methods(text: str) -> list[str]:
-    """Read a `--methods` value: names between commas."""
-    names = _names(text)
-    check_names("method", names, method_paths())
-    return list(dict.fromkeys(names))
+    """Read a `--methods` value: names and groups (`all`, `zero-shot`, ...) between commas, TOML files of commands."""
+    known = method_paths()
+    chosen = _recognised("method", text, {**known, **dict.fromkeys(GROUPS)})
+    names = list(dict.fromkeys(name for one in chosen for name in (_members(one) if one in GROUPS else (one,))))
+    for name in filter(is_command, names):
+        command_class(name)  # or it is said what is wrong with it
+        rivals = [other for other in [*known, *names] if other != name and short_name(other) == short_name(name)]
+        if rivals:
+            raise UserError(f"{name} and {rivals[0]} have one name: rename the file")
+    return names
 
 
 def configured(cls: type, name: str, settings: Mapping[str, str]) -> Any:  # noqa: ANN401
@@ -147,10 +158,19 @@ def check_parameters(cls: type, name: str, settings: Mapping[str, str]) -> None:
             raise unknown(f"parameter of {name}", field, known)
 
 
-def _names(text: str) -> list[str]:
+def _members(group: str) -> list[str]:
+    """Give the methods of a group: all of them, or those of a supervision."""
+    return [name for name in method_paths() if group == "all" or method_class(name).supervision == group]
+
+
+def _recognised(what: str, text: str, known: Mapping[str, Any]) -> list[str]:
+    """Read names between commas, in whatever case they are typed; files are left as they are."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
         raise UserError("an empty list of names: give at least one")
+    spelt = {name.casefold(): name for name in known}
+    names = [name if name in known or is_command(name) else spelt.get(name.casefold(), name) for name in names]
+    check_names(what, [name for name in names if not is_command(name)], known)
     return names
 
 

@@ -1,6 +1,5 @@
 """What `ikebench reproduce` runs: the paper's tables and its ablation, or named variants from a TOML file."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from ikebench.catalog import KINDS, PAPER_KINDS, check_names, method_paths
 from ikebench.errors import UserError, unknown
 from ikebench.settings import Settings
+from ikebench.toml_files import read_toml
 
 
 @dataclass(frozen=True)
@@ -115,13 +115,7 @@ def read_plan(text: str) -> Plan:
     path = Path(text)
     if path.suffix != ".toml":
         raise unknown("plan", text, [*PLANS, "PLAN.toml"])
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not TOML: {error}") from error
-    return _plan_of(path, content)
+    return _plan_of(path, read_toml(path))
 
 
 def _plan_of(path: Path, content: Mapping[str, Any]) -> Plan:

@@ -37,11 +37,24 @@ def parse_weights(texts: Sequence[str]) -> dict[str, list[Path]]:
     Raises:
         UserError: for a text of another form.
     """
+    return _by_name("--weights", texts, "method=file, for example edsr=edsr_x2.pt")
+
+
+def parse_sr(texts: Sequence[str]) -> dict[str, list[Path]]:
+    """Sort `name=folder` texts by name.
+
+    Raises:
+        UserError: for a text of another form.
+    """
+    return _by_name("--sr", texts, "name=folder, for example swinir=results/swinir_x2")
+
+
+def _by_name(option: str, texts: Sequence[str], form: str) -> dict[str, list[Path]]:
     files: dict[str, list[Path]] = {}
     for text in texts:
         name, equals, file = text.partition("=")
-        if not (equals and name and file):
-            raise UserError(f"--weights {text}: write it as method=file, for example edsr=edsr_x2.pt")
+        if not (equals and name.strip() and file):
+            raise UserError(f"{option} {text}: write it as {form}")
         files.setdefault(name.strip(), []).append(Path(file).expanduser())
     return files
 

@@ -24,6 +24,7 @@ KINDS: dict[str, str] = {
     "random": "Random",
     "bicubic": "Bicubic",
     "gaussian": "Gaussian",
+    "paired": "Pairs as given",
 }
 
 

@@ -8,7 +8,10 @@ import pytest
 from ikebench.catalog import KINDS, METHODS, TRAINABLE
 
 HEAVY = ("torch", "scipy.stats", "scipy.signal", "scipy.ndimage", "scipy.sparse", "matplotlib", "pandas")
-NEEDED = {"degradations.track2:Track2": "folder='LR'"}  # fields without a default
+NEEDED = {  # fields without a default
+    "degradations.track2:Track2": "folder='LR'",
+    "ikebench.data.paired:Paired": "lr={}, kernels={}",
+}
 
 LOOK = """
 import sys

@@ -12,7 +12,7 @@ from skimage import data
 from degradations.anisotropic import Anisotropic
 from degradations.bicubic import Bicubic
 from degradations.bilateral import Bilateral
-from degradations.contract import PRESET
+from degradations.contract import PRESET, is_imported
 from degradations.gaussian import Gaussian, gaussian_kernel
 from degradations.median import Median
 from degradations.random_kernel import RandomKernel
@@ -21,7 +21,7 @@ from degradations.track2 import Track2
 from ikebench import catalog
 from ikebench.catalog import kind_class
 
-KINDS = [kind_class(name) for name in catalog.KINDS if name != "track2"]  # which is files
+KINDS = [kind_class(name) for name in catalog.KINDS if not is_imported(kind_class(name))]
 PHASED = [kind for kind in KINDS if "phase" in {field.name for field in dataclasses.fields(kind)}]
 DRAWN = (RandomKernel, Gaussian)
 ON_GRID = [kind() for kind in KINDS] + [kind(phase="centre") for kind in PHASED]

@@ -174,7 +174,8 @@ def test_archives_that_are_something_else(tmp_path, content, words):
 
 def photo(side):
     buffer = BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)).save(buffer, "png")
+    blocks = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)  # of whatever side, one photo
+    Image.fromarray(blocks.repeat(side // 8, axis=0).repeat(side // 8, axis=1)).save(buffer, "png")
     return buffer.getvalue()
 
 

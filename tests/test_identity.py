@@ -104,6 +104,12 @@ def test_where_an_image_lies_and_what_it_is_called_does_not_count():
     assert key(label="variant") == key() == key(weights=replace(WEIGHTS, sha256="x"))
 
 
+def test_what_came_later_counts_where_it_is_used():
+    """Or every result of before would be run again for an option that nobody asked for."""
+    assert "son_noise" not in job().choice.hyperparameters and key(ZSSR(son_noise=0.01)) != key()
+    assert job(ZSSR(son_noise=0.01)).choice.settings == {"son_noise": 0.01}
+
+
 def test_the_kernel_counts_for_those_who_know_it():
     assert key(ZSSRGroundTruth()) != key(ZSSRGroundTruth(), kernel_sha256="x")
     assert job(ZSSRGroundTruth()).row().upper_bound and not job().row().upper_bound

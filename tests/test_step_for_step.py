@@ -40,6 +40,9 @@ BUILDERS = {
     "zssr x4, quirks": lambda task: ZSSRTraining(
         ZSSR(iterations=LONG, crop=64, width=16, quirks="all"), task, 4, bicubic_kernel(4)
     ),
+    "zssr, noise": lambda task: ZSSRTraining(
+        ZSSR(iterations=LONG, crop=48, width=16, son_noise=0.1), task, 2, bicubic_kernel(2)
+    ),
     "dualsr": lambda task: DualSRTraining(DualSR(iterations=LONG, crop=48, width=16), task),
     "dualsr, quirks": lambda task: DualSRTraining(DualSR(iterations=LONG, crop=48, width=16, quirks="all"), task),
     "ike": lambda task: IKE(iterations=LONG, **SMALL_IKE).training(task, 2, "fp32"),

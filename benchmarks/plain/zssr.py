@@ -26,6 +26,8 @@ class PlainZSSR:
         radius = len(self.kernel) // 2
         padded = _mirrored(_mirrored(father, radius).mT, radius).mT
         son = F.conv2d(padded.transpose(0, 1), self.kernel[None, None], stride=self.scale).transpose(0, 1)
+        if "noise" in inputs:
+            son = (son + inputs["noise"]).clamp(0, 1)
         large = resized(son, self.scale, low_border=self.low_border)
 
         self.adam.zero_grad()

@@ -1,31 +1,40 @@
 """`ikebench list`: what there is."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import click
 
 from ikebench.catalog import KINDS, default_of, kind_class, method_class, method_paths, uses
 from ikebench.catalog import parameters as parameters_of
+from ikebench.command_method import is_command, short_name
 from ikebench.errors import UserError, unknown
+
+Records = list[dict[str, Any]]
 
 
 @click.command("list")
 @click.argument("what", default="methods", metavar="[methods|kinds|datasets|metrics]")
 @click.argument("name", required=False)
-def command(what: str, name: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="As JSON: a list of objects.")
+def command(what: str, name: str | None, as_json: bool) -> None:
     """List what there is; with the NAME of a method or kind, its parameters and their defaults."""
-    listed = lines(what)
-    for line in listed if name is None else parameters(name):
+    listed = records(what)
+    if as_json:
+        click.echo(json.dumps(listed if name is None else parameters(name), indent=1))
+        return
+    for line in _table(listed, header=what == "methods") if name is None else _parameter_lines(name):
         click.echo(line)
 
 
-def lines(what: str) -> list[str]:
-    """Describe the methods, kinds, datasets or metrics, a line each.
+def records(what: str) -> Records:
+    """Describe the methods, kinds, datasets or metrics.
 
     Raises:
         UserError: for anything else.
     """
-    listings: dict[str, Callable[[], list[str]]] = {
+    listings: dict[str, Callable[[], Records]] = {
         "methods": _methods,
         "kinds": _kinds,
         "datasets": _datasets,
@@ -36,62 +45,81 @@ def lines(what: str) -> list[str]:
     return listings[what]()
 
 
-def parameters(name: str) -> list[str]:
-    """List the parameters of a method or a kind with their defaults; `--set` changes them.
+def parameters(name: str) -> Records:
+    """Give the parameters of a method or a kind with their defaults; `--set` changes them.
 
     Raises:
         UserError: for an unknown name.
     """
-    names = {**method_paths(), **KINDS}
-    if name not in names:
-        raise unknown("method or kind", name, names)
+    return [
+        {"of": what, "name": f"{short_name(name)}.{field.name}", "default": default_of(field)}
+        for what, cls in _named(name).items()
+        for field in parameters_of(cls)
+    ]
+
+
+def _named(name: str) -> dict[str, Any]:
+    """Give the method and the kind of a name, whichever there is."""
+    is_method, is_kind = is_command(name) or name in method_paths(), name in KINDS
+    if not (is_method or is_kind):
+        raise unknown("method or kind", name, {**method_paths(), **KINDS})
+    return ({"method": method_class(name)} if is_method else {}) | ({"kind": kind_class(name)} if is_kind else {})
+
+
+def _parameter_lines(name: str) -> list[str]:
     lines = []
-    for what, lookup, known in (("method", method_class, method_paths()), ("kind", kind_class, KINDS)):
-        if name not in known:
-            continue
-        values = [(f"{name}.{field.name}", str(default_of(field))) for field in parameters_of(lookup(name))]
-        lines += [f"{what} {name}" + (":" if values else ": no parameters"), *_columns(values)]
+    for what in _named(name):
+        found = [{"name": one["name"], "default": one["default"]} for one in parameters(name) if one["of"] == what]
+        lines += [f"{what} {short_name(name)}" + (":" if found else ": no parameters"), *_table(found)]
     return lines
 
 
-def _methods() -> list[str]:
-    rows = [("name", "scales", "training", "needs", "source")]
+def _methods() -> Records:
+    found = []
     for name in method_paths():
         try:
             cls = method_class(name)
         except UserError as error:  # somebody else's package must not take the list down
-            rows.append((name, "", "", "", str(error)))
+            found.append({"name": name, "scales": [], "training": "", "needs": [], "source": str(error)})
             continue
-        scales = ", ".join(f"x{scale}" for scale in cls.scales)
         needed = [name for name in ("weights", "kernel") if name in uses(cls)]
-        rows.append((name, scales, cls.supervision, ", ".join(needed) or "-", cls.source))
-    return _columns(rows)
+        about = {"scales": list(cls.scales), "training": cls.supervision, "needs": needed, "source": cls.source}
+        found.append({"name": name} | about)
+    return found
 
 
-def _kinds() -> list[str]:
-    rows = []
-    for name in KINDS:
-        cls = kind_class(name)
-        rows.append((name, ", ".join(f"x{scale}" for scale in cls.scales), cls.summary))
-    return _columns(rows)
+def _kinds() -> Records:
+    classes = {name: kind_class(name) for name in KINDS}
+    return [{"name": name, "scales": list(cls.scales), "summary": cls.summary} for name, cls in classes.items()]
 
 
-def _datasets() -> list[str]:
+def _datasets() -> Records:
     from ikebench.data.sources import DATASETS
 
-    return _columns(list(DATASETS.items()))
+    return [{"name": name, "summary": summary} for name, summary in DATASETS.items()]
 
 
-def _metrics() -> list[str]:
+def _metrics() -> Records:
     from reports.protocols import PROTOCOLS
 
-    rows = [(f"psnr_{name}, ssim_{name}", f"protocol {name}: {scored.words}") for name, scored in PROTOCOLS.items()]
-    rows.append(("shift_y, shift_x", "estimated shift of SR against HR, in HR pixels"))
-    rows.append(("psnr_registered", "PSNR with that shift undone, RGB, 6 + s pixels shaved"))
-    rows.append(("kernel_psnr", "PSNR of an estimated kernel against the true one, centres of mass aligned"))
-    return _columns(rows)
+    summaries = {f"psnr_{name}, ssim_{name}": f"protocol {name}: {scored.words}" for name, scored in PROTOCOLS.items()}
+    summaries |= {
+        "shift_y, shift_x": "estimated shift of SR against HR, in HR pixels",
+        "psnr_registered": "PSNR with that shift undone, RGB, 6 + s pixels shaved",
+        "kernel_psnr": "PSNR of an estimated kernel against the true one, centres of mass aligned",
+    }
+    return [{"name": name, "summary": summary} for name, summary in summaries.items()]
 
 
-def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+def _table(found: Sequence[Mapping[str, Any]], *, header: bool = False) -> list[str]:
+    """Write records in columns."""
+    rows = [[_cell(name, value) for name, value in one.items()] for one in found]
+    rows = [list(found[0]), *rows] if header and found else rows
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _cell(name: str, value: Any) -> str:  # noqa: ANN401
+    if name == "scales":
+        return ", ".join(f"x{scale}" for scale in value)
+    return (", ".join(value) or "-") if name == "needs" else str(value)

@@ -1,6 +1,5 @@
 """What several commands share: options, exit codes, and how they speak to a person."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,17 +9,13 @@ import click
 from degradations.contract import SCALES
 from ikebench.catalog import expand_kinds, expand_methods
 from ikebench.errors import UserError
+from ikebench.progress import say as say
 from ikebench.settings import parse_settings, parse_weights
 from ikebench.store.workspace import Workspace
 
 OK, FAILED, BAD_INPUT = 0, 1, 2
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
-def say(line: str) -> None:
-    """Tell the user."""
-    print(line, file=sys.stderr, flush=True)
 
 
 def read_by(read: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
@@ -59,7 +54,7 @@ def kinds_option(default: str | None, text: str) -> Decorator:
 
 def methods_option(text: str) -> Decorator:
     """Add --methods."""
-    return click.option("--methods", required=True, callback=read_by(expand_methods), help=text)
+    return click.option("--methods", default="", callback=read_by(_methods), help=text)
 
 
 def scales_option(default: str | None) -> Decorator:
@@ -148,6 +143,11 @@ def precision_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def _methods(text: str) -> list[str]:
+    """Read `ike,bicubic`; nothing where the option is not given."""
+    return expand_methods(text) if text else []
+
+
 def _scales(text: str) -> list[int]:
     """Read `2,4`."""
     try:
@@ -162,6 +162,6 @@ def _scales(text: str) -> list[int]:
 def _seeds(text: str) -> list[int]:
     """Read `0,1,2`."""
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() for part in parts):
-        raise UserError(f"--seeds {text}: give whole numbers from 0, between commas")
+    if not all(part.isascii() and part.isdigit() and len(part) < 20 and int(part) < 2**63 for part in parts):
+        raise UserError(f"--seeds {text}: give whole numbers from 0 to below 2^63, between commas")
     return list(dict.fromkeys(map(int, parts)))

@@ -175,15 +175,17 @@ class Work:
         """Plan, and say what is left out."""
         self.options, self.workspace, self.placement, self.hashes = options, options.workspace, placement, hashes
         self.data: Sequence[DataRow] = require_data(options.workspace)
-        self.rows = RowFiles(options.workspace)
+        self.rows = RowFiles(options.workspace, mend=True)
         self.pending: Pending = pending(self._planned(choices, set_name), self.rows, hashes)
-        if options.iterations is not None and self.pending.replaced:
+        if options.iterations is not None and (self.pending.replaced or self.pending.kept):
             raise UserError(
                 f"a try-out of {options.iterations} iterations would replace results in {self.workspace.root}: "
                 "give it a --workspace of its own"
             )
         for label, count in self.pending.replaced.items():
             say(f"{label}: {count} results of other settings or other LR images will be replaced")
+        for label, count in self.pending.kept.items():
+            say(f"{label}: {count} results of longer trainings are kept (`ikebench remove {label}` gives them up)")
 
     def _planned(self, choices: Sequence[jobs.MethodChoice], set_name: str) -> list[jobs.Job]:
         """Plan every job, the costliest first."""

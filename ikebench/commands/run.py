@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ikebench.catalog import uses
+from ikebench.catalog import METHODS, uses
+from ikebench.commands import sr_folders
 from ikebench.commands.options import (
     FAILED,
     OK,
@@ -16,6 +17,7 @@ from ikebench.commands.options import (
     kinds_option,
     methods_option,
     precision_option,
+    read_by,
     say,
     scales_option,
     seeds_option,
@@ -30,6 +32,7 @@ from ikebench.data.given import import_lr
 from ikebench.data.sources import check_name
 from ikebench.data.table import existing_rows, merge, require_data
 from ikebench.errors import UserError
+from ikebench.files import check_folder
 from ikebench.images import by_stem, left_out
 from ikebench.machine import cpu_has_bf16
 from ikebench.progress import spoken
@@ -39,7 +42,7 @@ from ikebench.run.estimate import Expected, disk_gib, expect, wall_hours
 from ikebench.run.pending import Pending, note_versions, pending
 from ikebench.run.placement import Placement, place
 from ikebench.run.worker import Restorer
-from ikebench.settings import Settings
+from ikebench.settings import Settings, parse_sr
 from ikebench.store.hashes import Hashes, hashes_of
 from ikebench.store.row_files import RowFiles
 from ikebench.store.rows import DataRow, RunRow
@@ -54,7 +57,9 @@ class RunOptions:
     """The options of `run`."""
 
     workspace: Workspace
-    methods: Sequence[str]
+    methods: Sequence[str] = ()
+    sr: Mapping[str, Sequence[Path]] = field(default_factory=dict)
+    off_by_one: bool = False
     kinds: Sequence[str] | None = None
     scales: Sequence[int] | None = None
     settings: Settings = field(default_factory=dict)
@@ -76,6 +81,8 @@ class RunOptions:
     checkpoint_every: int | None = None
     trace: int | None = None
     retry_failed: bool = False
+    replace: bool = False
+    quick: bool = False
     dry_run: bool = False
     list_jobs: bool = False
 
@@ -86,7 +93,18 @@ class RunOptions:
 
 
 @click.command()
-@methods_option("Names between commas; see `ikebench list methods`.")
+@methods_option(
+    "Names between commas (`ikebench list methods`), all, zero-shot or supervised; or a TOML file with the command of "
+    "a program (docs/add-a-method.md)."
+)
+@click.option(
+    "--sr",
+    multiple=True,
+    metavar="NAME=FOLDER",
+    callback=read_by(parse_sr),
+    help="Take the SR images of a folder, made elsewhere, in as the results of method NAME; they are matched by name.",
+)
+@click.option("--off-by-one", is_flag=True, help="Of --sr: take images that are a pixel too large or too small.")
 @kinds_option(None, "Only these degradations.")
 @scales_option(None)
 @click.option("--dataset", default=None, metavar="SET", help="Only this set.")
@@ -136,6 +154,12 @@ class RunOptions:
 )
 @trace_option
 @click.option("--retry-failed", is_flag=True, help="Run failed jobs again.")
+@click.option("--replace", is_flag=True, help="Let a shorter training take the place of a longer one.")
+@click.option(
+    "--quick",
+    is_flag=True,
+    help=f"A first look: {jobs.QUICK_ITERATIONS} iterations, kept under names of their own (ike-quick).",
+)
 @click.option("--dry-run", is_flag=True, help="Only print how many jobs there are, and the hours and disk they take.")
 @click.option("--list-jobs", is_flag=True, help="With --dry-run: every job, too.")
 @workspace_option
@@ -149,14 +173,15 @@ def run(options: RunOptions) -> int:
     placement = place(options.engine, options.device, options.workers, options.address, options.gpus_per_job)
     if options.lr is None:
         require_data(options.workspace)
-    choices = jobs.choose_methods(options.methods, options.settings, options.iterations, options.label)
+    choices = choose(options)
     check_precision(options.precision, choices, placement)
-    workspace, rows = options.workspace, RowFiles(options.workspace)
+    workspace, rows = options.workspace, RowFiles(options.workspace, mend=not options.dry_run)
     if options.dry_run:
         with hashes_of(workspace.root, keep=False) as hashes:
             return _dry_run(options, _plan(options, choices, rows, hashes), placement)
     with workspace.locked(), hashes_of(workspace.root) as hashes:
         described = describe(workspace, "run", asdict(options) | {"devices": placement.devices})
+        refused = sr_folders.take_folders(options, rows)
         plan = _plan(options, choices, rows, hashes, described)
         for line in time_lines(expect(workspace, plan.data, plan.pending.todo, placement), placement):
             say(line)
@@ -165,9 +190,26 @@ def run(options: RunOptions) -> int:
         finally:
             rows.forget(job.case for job in plan.pending.todo)
             runs = collect(workspace, rows, described)
-        say_ended(plan.pending, failed)
+        if options.methods:
+            say_ended(plan.pending, failed)
         scored = score_and_report(workspace, runs, hashes, described, options.workers)
-    return FAILED if failed or plan.refused or plan.missing else scored
+    return FAILED if failed or refused or plan.refused or plan.missing else scored
+
+
+def choose(options: RunOptions) -> list[jobs.MethodChoice]:
+    """Configure the methods.
+
+    Raises:
+        UserError: if there are none, or options contradict each other.
+    """
+    if not options.methods and not options.sr:
+        raise UserError("nothing to run: give --methods (`ikebench list methods`) or --sr NAME=FOLDER")
+    sr_folders.check(options)
+    if options.quick and options.iterations is not None:
+        raise UserError(f"--quick is {jobs.QUICK_ITERATIONS} iterations: leave out --quick or --iterations")
+    return jobs.choose_methods(
+        options.methods, options.settings, options.iterations, options.label, quick=options.quick
+    )
 
 
 @dataclass(frozen=True)
@@ -203,15 +245,17 @@ def _plan(
     scales = {row.scale for row in jobs.select_rows(data, options.selection)}
     found = weights.find(choices, scales, options.weights, options.workspace.weights_folder)
     planned, left_out = jobs.plan(data, choices, options.selection, found.files)
-    if not planned:
+    if not planned and not options.sr:
         raise UserError("; ".join(left_out + found.missing) or "nothing to run")
     for line in left_out + found.missing:
         say(line)
     if described is not None:
         note_versions(planned, rows)
-    sorted_out = pending(planned, rows, hashes, retry_failed=options.retry_failed)
+    sorted_out = pending(planned, rows, hashes, retry_failed=options.retry_failed, replace_longer=options.replace)
     for label, count in sorted_out.replaced.items():
         say(f"{label}: {count} results of other settings or other LR images will be replaced (--as keeps both)")
+    for label, count in sorted_out.kept.items():
+        say(f"{label}: {count} results of longer trainings are kept: --replace gives them up, --as NAME keeps both")
     return Plan([*existing_rows(options.workspace), *data], sorted_out, len(refused), len(found.missing))
 
 
@@ -223,8 +267,7 @@ def _given_lr(
         raise UserError("--lr needs one --scale: how many times larger the images are to become")
     if options.kinds is not None or options.dataset is not None:
         raise UserError("--lr brings its own images: leave out --kind and --dataset")
-    if not folder.is_dir():
-        raise UserError(f"--lr {folder}: no such folder")
+    check_folder("--lr", folder)
     [scale], name = options.scales, folder.resolve().name
     check_name(name)
     files = by_stem(folder, f"x{scale}")
@@ -269,7 +312,8 @@ def execute(options: RunOptions, todo: Sequence[jobs.Job], placement: Placement)
 
 
 def _imports(job: jobs.Job) -> tuple[str, ...]:
-    return getattr(job.choice.method, "imports", ())
+    """Give what a method of ours imports; a worker imports others' itself: where that fails, it costs it alone."""
+    return getattr(job.choice.method, "imports", ()) if job.choice.name in METHODS else ()
 
 
 def say_ended(pending: Pending, failed: Sequence[RunRow]) -> None:

@@ -5,21 +5,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from degradations.contract import Degradation
+from degradations.contract import Degradation, Given, Imported, is_imported
 from degradations.resample import cut_to_multiple
-from degradations.track2 import Track2
+from ikebench.catalog import kind_class
 from ikebench.data.recipe import Recipe
 from ikebench.files import is_intact, sha256_file, write_atomic
 from ikebench.images import png_bytes, read_image
 from ikebench.kernel_files import write_kernel
 from ikebench.seeds import lr_rng
+from ikebench.store.row_files import load_row, write_row
 from ikebench.store.rows import DataRow
-from ikebench.store.workspace import hr_path, lr_path, true_kernel_path
+from ikebench.store.workspace import hr_path, lr_path, row_path, true_kernel_path
 
 MIN_SIDE = 32
 """px of an HR image after cutting: below, no method has anything to work with."""
@@ -99,32 +101,50 @@ class Degrader:
 
     def _make(self, row: DataRow, work: ImageWork, hr: np.ndarray, made: Made) -> None:
         """Make one LR image, unless the one that is there is what would be made."""
-        old = next((known for known in work.known if known.case == row.case), None)
-        if old is not None and is_current(old, row, lambda path, digest: is_intact(self.root / path, digest)):
-            made.rows.append(old)
-            return
-        made.rows.append(self._make_lr(row, hr))
+        path = self.root / row_path(lr_path(row.set, row.kind, row.scale, row.image))
+        for old in [*(known for known in work.known if known.case == row.case), *_rows_in(path)]:
+            if is_current(old, row, lambda path, digest: is_intact(self.root / path, digest)):
+                made.rows.append(old)
+                return
+        new, remark = self._make_lr(row, hr)
+        write_row(path, new)  # until it is in the table: who is killed before that goes on from here
+        made.rows.append(new)
         made.made += 1
+        if remark:
+            made.refused[f"{row.image} {row.kind} x{row.scale}"] = remark
 
-    def _make_lr(self, row: DataRow, hr: np.ndarray) -> DataRow:
-        degradation: Degradation | Track2 = self.recipe.degradations[row.kind]
+    def _make_lr(self, row: DataRow, hr: np.ndarray) -> tuple[DataRow, str]:
+        """Write an LR image and its kernel; gives its row, and what is wrong beside."""
+        given = self._given(row, hr)
         target = lr_path(row.set, row.kind, row.scale, row.image)
-        if isinstance(degradation, Track2):
-            data = degradation.find(row.image, row.scale, hr).read_bytes()
-            return write_lr(self.root, replace(row, lr_path=target), data)
-        rng = lr_rng(self.recipe.seed, row.image, row.kind, row.scale)
-        degraded = degradation(cut_to_multiple(hr, row.scale), row.scale, rng)
-        row = write_lr(self.root, replace(row, lr_path=target), png_bytes(degraded.lr))
-        if degraded.kernel is not None:
+        row = write_lr(self.root, replace(row, lr_path=target, preset=given.preset or row.preset), given.data)
+        if given.kernel is not None:
             row.kernel_path = true_kernel_path(row.set, row.kind, row.scale, row.image)
-            row.kernel_sha256 = write_kernel(self.root / row.kernel_path, degraded.kernel)
-        return row
+            row.kernel_sha256 = write_kernel(self.root / row.kernel_path, given.kernel)
+        return row, given.remark
+
+    def _given(self, row: DataRow, hr: np.ndarray) -> Given:
+        """Degrade the HR image, or take the LR image that belongs to it."""
+        degradation = self.recipe.degradations[row.kind]
+        if is_imported(degradation):
+            return cast(Imported, degradation).given(row.image, row.scale, hr)
+        rng = lr_rng(self.recipe.seed, row.image, row.kind, row.scale)
+        degraded = cast(Degradation, degradation)(cut_to_multiple(hr, row.scale), row.scale, rng)
+        return Given(png_bytes(degraded.lr), degraded.kernel)
+
+
+def _rows_in(path: Path) -> list[DataRow]:
+    """Read the row that make-data left when it was killed, if it did."""
+    try:
+        return [load_row(path, DataRow)]
+    except (OSError, ValueError):
+        return []
 
 
 def is_current(old: DataRow, new: DataRow, intact: Callable[[str, str | None], bool]) -> bool:
     """Say whether the LR image that is there is the one that would be made; imported files are always compared anew."""
     decisive = ("preset", "version", "parameters", "seed", "hr_sha256")
-    if any(getattr(old, name) != getattr(new, name) for name in decisive) or old.kind == "track2":
+    if any(getattr(old, name) != getattr(new, name) for name in decisive) or is_imported(kind_class(old.kind)):
         return False
     if old.kernel_path and not intact(old.kernel_path, old.kernel_sha256):
         return False

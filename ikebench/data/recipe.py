@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from degradations.contract import PRESET, Degradation
+from degradations.contract import PRESET, Degradation, Imported, is_imported
 from degradations.track2 import Track2
 from ikebench.catalog import check_parameters, configured, kind_class
 from ikebench.data.sources import DIV2K_TRACK2
 from ikebench.errors import UserError
+from ikebench.files import check_folder
 from ikebench.seeds import lr_seed
 from ikebench.settings import Settings
 from ikebench.store.rows import DataRow
@@ -25,7 +26,7 @@ class Recipe:
         seed: base of every image's own seed.
     """
 
-    degradations: Mapping[str, Degradation | Track2]
+    degradations: Mapping[str, Degradation | Imported]
     scales: Sequence[int]
     seed: int = 0
 
@@ -48,9 +49,14 @@ class Recipe:
 
 
 def build_recipe(
-    kinds: Sequence[str], scales: Sequence[int], seed: int, settings: Settings, track2: Path | None
+    kinds: Sequence[str],
+    scales: Sequence[int],
+    seed: int,
+    settings: Settings,
+    track2: Path | None,
+    paired: Imported | None = None,
 ) -> Recipe:
-    """Configure the degradations.
+    """Configure the degradations; those of files are brought.
 
     Raises:
         UserError: for unknown parameters, settings of a kind that is not made, or Track 2 without its files.
@@ -58,13 +64,14 @@ def build_recipe(
     stray = next((name for name in settings if name not in kinds), None)
     if stray is not None:
         raise UserError(f"--set {stray}.…: {stray} is not among --kind {','.join(kinds)}")
-    degradations = {}
+    degradations: dict[str, Degradation | Imported] = {}
     for kind in kinds:
-        if kind == "track2":
-            check_parameters(Track2, kind, settings.get(kind, {}))
-            degradations[kind] = _track2(track2)
+        cls = kind_class(kind)
+        if is_imported(cls):
+            check_parameters(cls, kind, settings.get(kind, {}))
+            degradations[kind] = _track2(track2) if paired is None or kind == "track2" else paired
         else:
-            degradations[kind] = configured(kind_class(kind), kind, settings.get(kind, {}))
+            degradations[kind] = configured(cls, kind, settings.get(kind, {}))
     return Recipe(degradations, scales, seed)
 
 
@@ -73,19 +80,17 @@ def _track2(folder: Path | None) -> Track2:
         raise UserError(
             f"kind track2 needs the official LR files: {DIV2K_TRACK2} beside the HR folder, or --track2-lr DIR"
         )
-    if not folder.is_dir():
-        raise UserError(f"--track2-lr {folder}: no such folder")
+    check_folder("--track2-lr", folder)
     return Track2(folder)
 
 
-def _preset(degradation: Degradation | Track2) -> str:
-    if isinstance(degradation, Track2):
-        official = Path(degradation.folder).resolve().name == DIV2K_TRACK2
-        return "track2-official" if official else "track2-given"
+def _preset(degradation: Degradation | Imported) -> str:
+    if is_imported(degradation):
+        return ""  # the files say it
     return PRESET if degradation == type(degradation)() else f"{PRESET}, changed"
 
 
-def _parameters(degradation: Degradation | Track2) -> str:
+def _parameters(degradation: Degradation | Imported) -> str:
     """Give every parameter, as JSON."""
-    own = {} if isinstance(degradation, Track2) else asdict(degradation)  # type: ignore[call-overload]
+    own = {} if is_imported(degradation) else asdict(degradation)  # type: ignore[call-overload]
     return json.dumps(own, sort_keys=True)

@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from degradations.track2 import OFFICIAL
 from ikebench.errors import UserError
+from ikebench.files import check_folder
 from ikebench.images import by_stem, left_out
+from ikebench.store.checks import is_text
 
 SAMPLE_IMAGES = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")  # in scikit-image
 DIV2K_HR = "DIV2K_valid_HR"
-DIV2K_TRACK2 = "DIV2K_valid_LR_unknown"
+DIV2K_TRACK2 = OFFICIAL
 DIV2K_VARIABLE = "IKEBENCH_DIV2K"
 DIV2K_DEFAULT = "DIV2K"
 
@@ -103,8 +106,7 @@ def _div2k(folder: Path) -> HRSource:
 
 
 def _folder(folder: Path) -> HRSource:
-    if not folder.is_dir():
-        raise UserError(f"--hr {folder}: no such folder (a folder of images, sample or div2k)")
+    check_folder("--hr", folder, " (a folder of images, sample or div2k)")
     if folder.resolve().name == DIV2K_HR:
         return _div2k(folder.resolve().parent)
     if (folder / DIV2K_HR).is_dir():
@@ -114,5 +116,5 @@ def _folder(folder: Path) -> HRSource:
 
 def check_name(name: str) -> None:
     """Refuse what cannot name a set in paths and tables."""
-    if not name or name.startswith(".") or any(character in name for character in '/\\*?[]"<>|:'):
+    if not name or name.startswith(".") or any(character in name for character in '/\\*?[]"<>|:') or not is_text(name):
         raise UserError(f"'{name}' cannot name a set: give one with --name")

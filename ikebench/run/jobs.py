@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from ikebench.catalog import configured, method_class, method_paths, uses
+from ikebench.command_method import short_name
 from ikebench.errors import UserError
 from ikebench.seeds import derive_seed
 from ikebench.settings import Settings
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
     from baselines.contract import Precision
 
 TYPICAL_CROP = 128  # LR px a side, of the zero-shot methods; only the time left depends on it
+QUICK_ITERATIONS = 100  # of a first look: a minute or two for IKE, on a core, where its paper's 3000 take 40
 SMALLEST_TILE = 32  # px
 MAX_SEED = 2**63  # torch's generators take signed 64-bit seeds
+MAX_ITERATIONS = 2**63  # as a column of the tables holds them
 
 Weights = Mapping[tuple[str, int], WeightsFile]
 """(name of the method in the catalog, scale) -> file."""
@@ -49,7 +52,7 @@ class MethodChoice:
     def settings(self) -> dict[str, Any]:
         """The hyperparameters that differ from the defaults."""
         default = _hyperparameters(type(self.method)())
-        return {name: value for name, value in self.hyperparameters.items() if value != default[name]}
+        return {name: value for name, value in self.hyperparameters.items() if value != default.get(name)}
 
 
 @dataclass(frozen=True)
@@ -116,38 +119,57 @@ class Selection:
 
 
 def choose_methods(
-    names: Sequence[str], settings: Settings, iterations: int | None = None, label: str | None = None
+    names: Sequence[str],
+    settings: Settings,
+    iterations: int | None = None,
+    label: str | None = None,
+    *,
+    quick: bool = False,
 ) -> list[MethodChoice]:
     """Configure methods.
 
     Args:
-        names: in the catalog.
+        names: in the catalog, or TOML files of commands.
         settings: of the methods.
         iterations: for every method that trains.
         label: `--as`: keep the results of the one method under this name.
+        quick: train `QUICK_ITERATIONS`, and keep the results of what trains under a name of their own.
 
     Raises:
         UserError: for unknown fields, settings of a method that is not run, or a label that cannot be.
     """
-    stray = next((name for name in settings if name not in names), None)
+    short = {name: short_name(name) for name in names}
+    stray = next((name for name in settings if name not in short.values()), None)
     if stray:
         raise UserError(f"--set {stray}.…: {stray} is not among --methods {','.join(names)}")
     if label is not None:
         _check_label(label, names)
-    return [MethodChoice(label or name, name, _configured(name, settings, iterations)) for name in names]
+    choices = []
+    for name in names:
+        own_name = f"{short[name]}-quick" if quick and method_class(name).paper_iterations is not None else short[name]
+        method = _configured(name, settings.get(short[name], {}), QUICK_ITERATIONS if quick else iterations)
+        choices.append(MethodChoice(label or own_name, short[name], method))
+    return choices
 
 
-def _configured(name: str, settings: Settings, iterations: int | None) -> Any:  # noqa: ANN401
-    cls, own = method_class(name), dict(settings.get(name, {}))
+def _configured(name: str, settings: Mapping[str, str], iterations: int | None) -> Any:  # noqa: ANN401
+    cls, own = method_class(name), dict(settings)
     if iterations is not None and cls.paper_iterations is not None:
         if "iterations" in own:
             raise UserError(f"--iterations and --set {name}.iterations: give one of them")
         own["iterations"] = str(iterations)
-    return configured(cls, name, own)
+    method = configured(cls, name, own)
+    if (getattr(method, "iterations", None) or 0) >= MAX_ITERATIONS:
+        raise UserError(f"{name}: iterations must be below 2^63")
+    return method
 
 
 def _hyperparameters(method: Any) -> dict[str, Any]:  # noqa: ANN401 (a configured method)
-    return {name: value for name, value in asdict(method).items() if name != "tile" or "tile" in uses(method)}
+    without = {field.name for field in fields(method) if not field.metadata.get("decides", True)}
+    later = [field for field in fields(method) if field.metadata.get("later")]
+    without |= {field.name for field in later if getattr(method, field.name) == field.default}
+    without |= {"tile"} - uses(method)
+    return {name: value for name, value in asdict(method).items() if name not in without}
 
 
 def plan(

@@ -19,16 +19,20 @@ class Pending:
         done: number of jobs that ended well before.
         failed: jobs that failed before, with their errors.
         replaced: methods whose results under other settings, or on other LR images, `todo` will replace, with counts.
+        kept: methods whose results of a longer training are not replaced, with counts; their jobs are not to be run.
     """
 
     todo: list[Job] = field(default_factory=list)
     done: int = 0
     failed: list[RunRow] = field(default_factory=list)
     replaced: Counter[str] = field(default_factory=Counter)
+    kept: Counter[str] = field(default_factory=Counter)
 
 
-def pending(jobs: Sequence[Job], rows: RowFiles, hashes: Hashes, *, retry_failed: bool = False) -> Pending:
-    """Sort out what has been done already; failed jobs are run again on demand."""
+def pending(
+    jobs: Sequence[Job], rows: RowFiles, hashes: Hashes, *, retry_failed: bool = False, replace_longer: bool = False
+) -> Pending:
+    """Sort out what has been done already; failed jobs are run again, longer trainings replaced, on demand alone."""
     result = Pending()
     for job in jobs:
         row = rows.of(job.case)
@@ -39,10 +43,20 @@ def pending(jobs: Sequence[Job], rows: RowFiles, hashes: Hashes, *, retry_failed
             if is_done(job, row, hashes.is_intact):
                 result.done += 1
                 continue
+        elif row is not None and is_longer(row, job) and not replace_longer:
+            result.kept[job.choice.label] += 1
+            continue
         elif row is not None:
             result.replaced[job.choice.label] += 1
         result.todo.append(job)
     return result
+
+
+def is_longer(row: RunRow, job: Job) -> bool:
+    """Say whether a result of a job's case is that of a longer training, on the same LR image."""
+    if row.status != "ok" or row.lr_sha256 != job.data.lr_sha256:
+        return False
+    return (row.iterations or 0) > (job.case.iterations or 0)
 
 
 def note_versions(jobs: Sequence[Job], rows: RowFiles) -> None:

@@ -21,12 +21,20 @@ from ikebench.scoring.registration import register
 from ikebench.scoring.stretch import stretch
 from ikebench.store.hashes import Hashes
 from ikebench.store.rows import MEASURES, DataRow, RunRow, ScoreRow
-from ikebench.store.tables import provenance_of, read_rows, write_rows
+from ikebench.store.tables import provenance_of, read_sound_rows, write_rows
 from ikebench.store.workspace import Workspace
 from reports.protocols import PROTOCOLS
 
 SHARED = [name for name in (one.name for one in fields(RunRow)) if name in {one.name for one in fields(ScoreRow)}]
 """Columns that scores take over from runs."""
+
+IMPORTED = {
+    "track2-official": "",
+    "track2-given": "files from another folder than the official one",
+    "paired": "",
+    "paired-bicubic": "plain bicubic downscaling, by its pixels",
+}
+"""Preset of LR images that came as files -> what a table must say of them."""
 
 
 @dataclass(frozen=True)
@@ -135,8 +143,8 @@ def _score_run(workspace: Workspace, run: RunRow, image: DataRow, hashes: Hashes
 
 
 def _changed_parameters(image: DataRow) -> str:
-    if image.preset is not None and image.preset.startswith("track2"):
-        return "" if image.preset == "track2-official" else "files from another folder than the official one"
+    if image.preset in IMPORTED:
+        return IMPORTED[image.preset]
     return _changed(image.kind, image.parameters or "{}")
 
 
@@ -200,11 +208,9 @@ def _kernel_psnr(workspace: Workspace, run: RunRow, image: DataRow, hashes: Hash
 
 def _known_scores(workspace: Workspace) -> Known:
     """Take what the last table has, if the same metrics made it."""
-    if not workspace.scores_table.exists():
+    rows = [row for row in read_sound_rows(workspace.scores_table, ScoreRow) if row.status == "ok"]
+    if not rows or provenance_of(workspace.scores_table).get("metrics_version") != METRICS_VERSION:
         return Known()
-    if provenance_of(workspace.scores_table).get("metrics_version") != METRICS_VERSION:
-        return Known()
-    rows = [row for row in read_rows(workspace.scores_table, ScoreRow, old=True) if row.status == "ok"]
     measures = {
         (row.sr_sha256, row.hr_sha256, row.scale): row.measures for row in rows if set(row.measures) >= set(MEASURES)
     }
