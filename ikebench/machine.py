@@ -6,6 +6,7 @@ from pathlib import Path
 from ikebench.errors import UserError
 
 CPU_INFO = Path("/proc/cpuinfo")
+MEMORY_INFO = Path("/proc/meminfo")
 DRIVERS = tuple(map(Path, ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")))  # NVIDIA's, AMD's, that of WSL
 
 
@@ -39,4 +40,21 @@ def core_count() -> int:
 
 def cpu_has_bf16() -> bool:
     """Say whether this machine's CPU has instructions for bfloat16 (AVX-512 BF16, AMX, ARM's BF16)."""
-    return "bf16" in CPU_INFO.read_text()
+    return any("bf16" in flag for flag in cpu_flags())
+
+
+def cpu_flags() -> frozenset[str]:
+    """List the instructions of the first core, as Linux names them; none where it does not say."""
+    try:
+        lines = CPU_INFO.read_text().splitlines()
+    except OSError:
+        return frozenset()
+    named = (line.partition(":") for line in lines)
+    return frozenset(next((text.split() for name, _, text in named if name.strip() in ("flags", "Features")), ()))
+
+
+def memory() -> tuple[int, int]:
+    """Give the bytes of memory that are free for new work, and those that there are."""
+    lines = (line.split() for line in MEMORY_INFO.read_text().splitlines())
+    kib = {words[0]: int(words[1]) for words in lines}
+    return 1024 * kib["MemAvailable:"], 1024 * kib["MemTotal:"]

@@ -16,8 +16,8 @@ LONGEST_PATH = 4096 - 256  # bytes: what Linux takes, less the folder that it go
 DEEPEST = 50  # folders within folders
 
 
-def extract(archive: Path, folder: Path, wanted: str = "") -> None:
-    """Unpack what lies below one folder of a zip file, or all of it, into a folder.
+def extract(archive: Path, folder: Path, *wanted: str) -> None:
+    """Unpack these files and folders of a zip file, or all that it holds, into a folder.
 
     Raises:
         UserError: if it is damaged or encrypted, does not fit on the disk, holds names that a disk cannot, or anything
@@ -27,7 +27,7 @@ def extract(archive: Path, folder: Path, wanted: str = "") -> None:
         with ZipFile(archive) as zipped:
             members = zipped.infolist()
             _check(archive, members)
-            taken = [one for one in members if not wanted or PurePosixPath(wanted) in (_path(one), *_path(one).parents)]
+            taken = [one for one in members if not wanted or _is_below(_path(one), wanted)]
             _check_room(archive, taken, folder)
             for one in taken:
                 zipped.extract(one, folder)
@@ -70,6 +70,10 @@ def _check_room(archive: Path, members: Sequence[ZipInfo], folder: Path) -> None
     if needed > free:
         sizes = f"{needed / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free"
         raise UserError(f"{archive} unpacks to {sizes} in {folder}: make room, or unpack it elsewhere by hand")
+
+
+def _is_below(path: PurePosixPath, wanted: Sequence[str]) -> bool:
+    return any(PurePosixPath(one) in (path, *path.parents) for one in wanted)
 
 
 def _refused(archive: Path, reason: str) -> UserError:

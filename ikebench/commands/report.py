@@ -14,6 +14,7 @@ from ikebench.commands.evidence import evidence
 from ikebench.commands.options import OK, filter_options, read_by, read_names, say, workspace_option
 from ikebench.errors import UserError
 from ikebench.files import write_atomic
+from ikebench.store.bundles import opened
 from ikebench.store.gathered import Filter, gather, newest_versions
 from ikebench.store.rows import ScoreRow
 from ikebench.store.tables import read_frame
@@ -71,7 +72,7 @@ def command(
 ) -> int:
     """Write the tables from scores.parquet.
 
-    SOURCES are other workspaces or Parquet files, of several machines, say: together they become one report.
+    SOURCES are other workspaces, bundles or Parquet files, of several machines, say: together they become one report.
     """
     style = Style(*(options.pop(option.name) for option in fields(Style)))
     return report(tuple(sources) or (workspace.root,), output, formats, style, Filter(**options))
@@ -86,7 +87,9 @@ def report(sources: Sequence[Path], output: Path | None, formats: Sequence[str],
     scores, lines = gather(sources, wanted)
     for line in lines:
         say(line)
-    paths = _write(scores, folder, formats, style, evidence(one, scores) if one else None)
+    with opened(sources[0]) as source:
+        alone = len(sources) == 1 and source.is_dir()
+        paths = _write(scores, folder, formats, style, evidence(Workspace(source), scores) if alone else None)
     if one and output is None:
         _remember(one, dict.fromkeys(formats, style), scores=None)  # others may be in other formats
     _say_paths(paths)
@@ -105,14 +108,21 @@ def remake(workspace: Workspace) -> None:
     if there and _memory(workspace).get("scores") == fingerprint:
         _say_paths([path for name in there for path in reports.files_of(workspace.report_folder, name)], "as it was")
         return
-    styles, formats = _styles(workspace), there or list(reports.DEFAULT_FORMATS)
+    paths = write_as_before(workspace, scores, workspace.report_folder)
+    _remember(workspace, {}, fingerprint)
+    _say_paths(paths)
+
+
+def write_as_before(workspace: Workspace, scores: "pd.DataFrame", folder: Path) -> list[Path]:
+    """Write scores of a workspace in the formats of its report, each as it was; gives the files."""
+    import reports
+
+    styles, formats = _styles(workspace), reports.formats_in(workspace.report_folder) or list(reports.DEFAULT_FORMATS)
     alike: dict[Style, list[str]] = {}
     for name in formats:
         alike.setdefault(_possible(styles.get(name, Style()), scores), []).append(name)
     shown = evidence(workspace, scores)
-    paths = [_write(scores, workspace.report_folder, names, style, shown) for style, names in alike.items()]
-    _remember(workspace, {}, fingerprint)
-    _say_paths([path for some in paths for path in some])
+    return [path for style, names in alike.items() for path in _write(scores, folder, names, style, shown)]
 
 
 def _possible(style: Style, scores: "pd.DataFrame") -> Style:
