@@ -73,7 +73,8 @@ def images(workspace: Workspace, data: Sequence[DataRow], runs: Sequence[RunRow]
         UserError: if one is not as it was written.
     """
     listed = [(run.sr_path, run.sr_sha256) for run in runs]
-    listed += [(row.kernel_path, row.kernel_sha256) for row in (*data, *runs)]
+    listed += [(run.kernel_path, run.kernel_sha256) for run in runs]
+    listed += [(image.kernel_path, image.kernel_sha256) for image in data]
     files = {}
     for path, sha256 in listed:
         if path is None:

@@ -57,12 +57,9 @@ def _check_files(workspace: Workspace, tables: Tables, workers: int) -> list[Dif
         found = files.check_files(workspace.root, expected, workers, progress.advance)
     say(f"{len(expected)} files hashed")
     if not bundled:
-        known = set(told) | files.companions(tables.runs)
-        return [
-            *found,
-            *files.added(workspace.root, files.HELD, known | {one.path for one in found}),
-            *files.check_row_files(workspace, tables.runs),
-        ]
+        found += files.check_row_files(workspace, tables.runs)
+        known = {*told, *files.companions(tables.runs), *(one.path for one in found)}
+        return found + files.added(workspace.root, files.HELD, known)
     found += files.added_to_bundle(workspace.root, expected)
     contradicted = [path for path, sha256 in told.items() if expected.get(path, sha256) != sha256]
     return found + [Difference(path, CHANGED, "the tables speak of another file") for path in contradicted]
