@@ -84,7 +84,7 @@ def test_stopped_workers_end_with_their_killed_parent(tmp_path, template):
     for pid in left:
         os.kill(pid, signal.SIGSTOP)
     process.kill()
-    process.communicate()
+    process.wait()  # its pipe is still theirs
     for pid in left:
         os.kill(pid, signal.SIGCONT)
     wait_for(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() and is_worker(pid) for pid in left))
