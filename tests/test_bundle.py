@@ -80,6 +80,7 @@ def test_a_folder_keeps_the_curves(bench, ikebench, monkeypatch):
     assert len(expected) and read_traces(there, runs).equals(expected)
     assert set(read_table(there.scores_table)["method"]) == {"kernelgan-zssr"}
     assert ikebench("report", "results/run", "-o", "report", "--format", "md,html").code == 0
+    assert "say with -o" in ikebench("report", "results/run").err
     assert Path("report/curves.svg").exists() and not Path("report/kernels.png").exists()
     assert ikebench("verify", "results/run").code == 0
     Path("results/run/notes.txt").write_text("mine")

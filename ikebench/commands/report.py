@@ -14,7 +14,7 @@ from ikebench.commands.evidence import evidence
 from ikebench.commands.options import OK, filter_options, read_by, read_names, say, workspace_option
 from ikebench.errors import UserError
 from ikebench.files import write_atomic
-from ikebench.store.bundles import opened
+from ikebench.store.bundles import is_bundle, opened
 from ikebench.store.gathered import Filter, gather, newest_versions
 from ikebench.store.rows import ScoreRow
 from ikebench.store.tables import read_frame
@@ -80,7 +80,8 @@ def command(
 
 def report(sources: Sequence[Path], output: Path | None, formats: Sequence[str], style: Style, wanted: Filter) -> int:
     """Scores -> tables; how a workspace's own report is written is kept for the next time."""
-    one = Workspace(sources[0]) if len(sources) == 1 and sources[0].is_dir() else None
+    alone = len(sources) == 1
+    one = Workspace(sources[0]) if alone and sources[0].is_dir() and not is_bundle(sources[0]) else None
     folder = output or (one.report_folder if one else None)
     if folder is None:
         raise UserError("these scores are of no one workspace: say with -o FOLDER where the report goes")
@@ -88,8 +89,8 @@ def report(sources: Sequence[Path], output: Path | None, formats: Sequence[str],
     for line in lines:
         say(line)
     with opened(sources[0]) as source:
-        alone = len(sources) == 1 and source.is_dir()
-        paths = _write(scores, folder, formats, style, evidence(Workspace(source), scores) if alone else None)
+        shown = evidence(Workspace(source), scores) if alone and source.is_dir() else None
+        paths = _write(scores, folder, formats, style, shown)
     if one and output is None:
         _remember(one, dict.fromkeys(formats, style), scores=None)  # others may be in other formats
     _say_paths(paths)
