@@ -6,7 +6,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, get_type_hints
 
-from ikebench.errors import UserError, unknown
+from ikebench.errors import UserError, one_line, unknown
 from ikebench.settings import parse_value
 
 KINDS = {
@@ -65,10 +65,10 @@ def method_class(name: str) -> Any:  # noqa: ANN401 (a class that follows baseli
     """
     try:
         cls = _load("method", name, method_paths())
-    except Exception as error:  # somebody else's module can fail in any way
+    except (Exception, SystemExit) as error:  # somebody else's module can fail in any way
         if isinstance(error, UserError):
             raise
-        raise UserError(f"method {name} cannot be imported: {type(error).__name__}: {error}") from error
+        raise UserError(f"method {name} cannot be imported: {one_line(error)}") from error
     missing = [attribute for attribute in METHOD_ATTRIBUTES if not hasattr(cls, attribute)]
     if missing or not is_dataclass(cls):
         lacking = f"lacks {', '.join(missing)}" if missing else "is not a dataclass"

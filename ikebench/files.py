@@ -1,31 +1,96 @@
-"""Files that appear whole or not at all, and their hashes."""
+"""Files that appear whole or not at all, their hashes, and what is done with damaged ones."""
 
+import fcntl
+import json
 import os
+import re
 import secrets
+from collections.abc import Iterable
+from contextlib import suppress
 from hashlib import file_digest
+from itertools import count
 from pathlib import Path
+from typing import IO, Any
 
 PARTIAL_SUFFIX = ".part"
 """Suffix of a file still being written; one that is left over belongs to a killed process and may be deleted."""
+
+_PARTIAL = re.compile(rf"\.[0-9a-f]{{16}}{re.escape(PARTIAL_SUFFIX)}")
 
 
 def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file so that it is there whole or, after a crash, not at all; missing folders are made.
 
-    It is written beside its place, as a hidden file with `PARTIAL_SUFFIX`, and then renamed.
+    It is written beside its place, as a hidden file with `PARTIAL_SUFFIX`, and then renamed. A link in its place is
+    replaced, not followed.
+
+    Raises:
+        OSError: with the path, if it cannot be written; what was there is as it was.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{secrets.token_hex(8)}{PARTIAL_SUFFIX}")
     try:
-        with partial.open("wb") as file:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("xb") as file:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(file, fcntl.LOCK_EX)  # tells `remove_leftovers` that somebody is still writing
             file.write(data)
             file.flush()
             os.fsync(file.fileno())  # or a power cut could leave the new name with no content
-        os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
+            os.replace(partial, path)
+    except BaseException as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        if isinstance(error, OSError):  # a full disk names no file, and others the partial one
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
+
+
+def open_plain(path: Path, mode: str) -> IO[bytes]:
+    """Open a file of ours for writing; a link in its place is replaced, as it could lead anywhere.
+
+    Raises:
+        OSError: if it cannot be opened.
+    """
+    if path.is_symlink():
+        path.unlink()
+    return open(path, mode, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, 0o666))
+
+
+def remove_leftovers(folder: Path, names: Iterable[str]) -> None:
+    """Remove those of a folder's files that a killed process has left half-written."""
+    for name in names:
+        if _PARTIAL.fullmatch(name):
+            with suppress(OSError), (folder / name).open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused as long as its writer lives
+                (folder / name).unlink()
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:  # noqa: ANN401 (whatever is in it)
+    """Read a JSON file.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if it is no JSON, or nested too deeply.
+    """
+    with open(path, "rb") as file:
+        try:
+            return json.load(file)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+
+
+def set_aside(path: str | os.PathLike[str], why: Exception) -> str:
+    """Rename a file that cannot be used: nothing of it is lost, and it is in nobody's way. Gives a line on it."""
+    path = Path(path)
+    names = (f"{path.name}.damaged{number or ''}" for number in count())
+    aside = next(path.with_name(name) for name in names if not os.path.lexists(path.with_name(name)))
+    reason = why.strerror if isinstance(why, OSError) else why
+    try:
+        path.rename(aside)
+    except OSError as error:
+        return f"{path} cannot be used ({reason}), nor renamed ({error.strerror}): left out"
+    return f"{path} cannot be used ({reason}): renamed to {aside.name}"
 
 
 def sha256_file(path: str | os.PathLike[str]) -> str:

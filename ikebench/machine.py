@@ -1,12 +1,15 @@
-"""What this machine has, found out without torch where that can be: GPUs, cores, instructions."""
+"""What this machine has, found out without torch where that can be: GPUs, cores, memory, instructions."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from ikebench.errors import UserError
 
 CPU_INFO = Path("/proc/cpuinfo")
 MEMORY_INFO = Path("/proc/meminfo")
+OWN_GROUP = Path("/proc/self/cgroup")
+GROUPS = Path("/sys/fs/cgroup")
 DRIVERS = tuple(map(Path, ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")))  # NVIDIA's, AMD's, that of WSL
 
 
@@ -38,6 +41,28 @@ def core_count() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def at_once(most: int, bytes_each: float) -> int:
+    """Choose how many pieces of work to do at once: as many as free memory holds, one at the least."""
+    return max(1, min(most, int(free_memory() / bytes_each)))
+
+
+def free_memory() -> int:
+    """Give the bytes that this process may still take: of the machine, or of the control group that it is in."""
+    values = {line.split(":")[0]: line.split()[1] for line in MEMORY_INFO.read_text().splitlines()}
+    free = int(values["MemAvailable"]) * 1024
+    own = next((line[4:] for line in OWN_GROUP.read_text().splitlines() if line.startswith("0::/")), "")
+    for folder in (GROUPS / own, *(GROUPS / own).parents):
+        with suppress(OSError, ValueError):  # "max": as much as the group above
+            free = min(free, int((folder / "memory.max").read_text()) - _used(folder))
+    return max(free, 0)
+
+
+def _used(group: Path) -> int:
+    """Give the bytes that a control group has, without the copies of files that Linux gives up when it must."""
+    found = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    return int((group / "memory.current").read_text()) - int(found["inactive_file"])
+
+
 def cpu_has_bf16() -> bool:
     """Say whether this machine's CPU has instructions for bfloat16 (AVX-512 BF16, AMX, ARM's BF16)."""
     return any("bf16" in flag for flag in cpu_flags())
@@ -51,10 +76,3 @@ def cpu_flags() -> frozenset[str]:
         return frozenset()
     named = (line.partition(":") for line in lines)
     return frozenset(next((text.split() for name, _, text in named if name.strip() in ("flags", "Features")), ()))
-
-
-def memory() -> tuple[int, int]:
-    """Give the bytes of memory that are free for new work, and those that there are."""
-    lines = (line.split() for line in MEMORY_INFO.read_text().splitlines())
-    kib = {words[0]: int(words[1]) for words in lines}
-    return 1024 * kib["MemAvailable:"], 1024 * kib["MemTotal:"]

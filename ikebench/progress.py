@@ -6,8 +6,15 @@ from typing import Self
 
 from tqdm import tqdm
 
+from ikebench.errors import printable
+
 BAR = "{percentage:3.0f}%|{bar:12}| {elapsed}, {remaining} left, {desc}"  # what a narrow terminal cuts is the end
 LINES_EVERY = 10.0  # seconds between two plain lines about unfinished work
+
+
+def say(line: str) -> None:
+    """Tell the user."""
+    print(printable(line, len(line)), file=sys.stderr, flush=True)
 
 
 def spoken(seconds: float) -> str:

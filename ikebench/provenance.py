@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import ikebench
-from ikebench.files import write_atomic
+from ikebench.files import read_json, set_aside, write_atomic
+from ikebench.progress import say
 from ikebench.store.workspace import Workspace
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-image", "opencv-python-headless", "pillow", "pandas", "pyarrow")
@@ -37,11 +38,33 @@ def describe(workspace: Workspace, command: str, flags: dict[str, Any]) -> dict[
     """Describe this command, also in the workspace's manifest."""
     entry = provenance(command, flags)
     try:
-        entries = json.loads(workspace.manifest.read_text())["commands"]
-    except (OSError, ValueError, KeyError, TypeError):
-        entries = []
-    write_atomic(workspace.manifest, json.dumps({"commands": [*entries, entry]}, indent=1).encode())
+        earlier = described(workspace)
+    except (OSError, ValueError) as error:
+        say(set_aside(workspace.manifest, error))
+        earlier = []
+    write_atomic(workspace.manifest, json.dumps({"commands": [*earlier, entry]}, indent=1).encode())
     return entry
+
+
+def described(workspace: Workspace) -> list[dict[str, Any]]:
+    """Give the descriptions of earlier commands; none where there is no manifest.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if it is no manifest.
+    """
+    try:
+        manifest = read_json(workspace.manifest)
+    except FileNotFoundError:
+        return []
+    entries = manifest.get("commands") if isinstance(manifest, dict) else None
+    if not isinstance(entries, list) or not all(map(_is_description, entries)):
+        raise ValueError("it is no list of commands")
+    return entries
+
+
+def _is_description(entry: Any) -> bool:  # noqa: ANN401 (whatever JSON holds)
+    return isinstance(entry, dict) and isinstance(entry.get("command"), str) and isinstance(entry.get("flags"), dict)
 
 
 def _source_state() -> dict[str, Any]:

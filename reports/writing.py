@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from glob import escape
 from pathlib import Path
 
 
@@ -18,7 +19,9 @@ def write_all(contents: Mapping[Path, str | bytes]) -> list[Path]:
     try:
         for path, content in contents.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary[path].write_bytes(content.encode() if isinstance(content, str) else content)
+            _remove_leftovers(path)
+            with temporary[path].open("xb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
         for path, written in temporary.items():
             written.replace(path)
     finally:
@@ -26,3 +29,11 @@ def write_all(contents: Mapping[Path, str | bytes]) -> list[Path]:
             if left.exists():
                 left.unlink()
     return list(contents)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove what processes that are no more have left of a file, and what has the name that this one is to use."""
+    for left in path.parent.glob(f".{escape(path.name)}.*.tmp"):
+        pid = left.name.split(".")[-2]
+        if pid == str(os.getpid()) or not Path(f"/proc/{pid}").exists():
+            left.unlink(missing_ok=True)

@@ -6,9 +6,16 @@ import sys
 import time
 
 
-def start(folder, *arguments, **environment):
-    """Start ikebench in its own process group, as a terminal does; Ctrl-C reaches it wherever the tests run."""
+def start(folder, *arguments, limit=None, **environment):
+    """Start ikebench in its own process group, as a terminal does; Ctrl-C reaches it wherever the tests run.
+
+    `limit` is the size of the largest file that it can write: a stand-in for a full disk.
+    """
     heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    if limit is not None:
+        heed += f"; import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))"
+    paths = [environment.get("PYTHONPATH"), os.environ.get("PYTHONPATH")]
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     return subprocess.Popen(
         [sys.executable, "-c", f"{heed}; from ikebench.cli import main; main()", *arguments],
         cwd=folder,

@@ -130,11 +130,12 @@ def test_trouble_in_one_job_is_a_row_and_the_rest_goes_on(ikebench, median_data,
     ikebench("score")
     assert words.split(":")[0] in Path("bench/report/report.md").read_text()
     again = ikebench(*command)
-    assert "0 jobs run" in again.err and again.code == 1
+    # Whether a worker that another process has ended would have come to its end, nobody knows.
+    assert f"{int(trouble == 'die')} jobs run" in again.err and again.code == 1
     for told in (outcome, again):
         [line] = [line for line in told.err.splitlines() if line.startswith("failed: rival cat median x2")]
         assert words in line
-    assert "--retry-failed" in again.err
+    assert ("--retry-failed" in again.err) == (trouble != "die")
     assert "1 jobs run" in ikebench(*command, "--retry-failed").err
 
 

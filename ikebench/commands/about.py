@@ -1,7 +1,6 @@
 """What a report says of how its scores were made, from the manifest of their workspace."""
 
 import ast
-import json
 import re
 import shlex
 from collections.abc import Iterable, Mapping
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ikebench.provenance import described
 from ikebench.store.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -33,20 +33,20 @@ def about(workspace: Workspace, precisions: Iterable[str]) -> "About":
         return About()
     last = (runs or entries)[-1]
     return About(
-        version=last.get("ikebench") or "",
-        commit=last.get("commit") or "",
+        version=str(last.get("ikebench") or ""),
+        commit=str(last.get("commit") or ""),
         changed=bool(last.get("dirty")),
         date=str(last.get("time", ""))[:10],
         command=_typed(last) + (f" (the last of {len(runs)} runs)" if len(runs) > 1 else ""),
         precision=", ".join(sorted(set(precisions))),
-        processor=last.get("processor") or "",
+        processor=str(last.get("processor") or ""),
     )
 
 
 def _entries(workspace: Workspace) -> list[dict[str, Any]]:
     try:
-        return [entry for entry in json.loads(workspace.manifest.read_text())["commands"] if isinstance(entry, dict)]
-    except (OSError, ValueError, KeyError, TypeError):
+        return described(workspace)
+    except (OSError, ValueError):
         return []
 
 
@@ -90,5 +90,5 @@ def _value(text: str) -> object:
     """Read a flag back that the manifest keeps as text."""
     try:
         return ast.literal_eval(re.sub(r"\w+Path\(('[^']*'|\"[^\"]*\")\)", r"\1", text))
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
         return text

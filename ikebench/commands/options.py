@@ -1,6 +1,5 @@
 """What several commands share: options, exit codes, and how they speak to a person."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,17 +9,13 @@ import click
 from degradations.contract import SCALES
 from ikebench.catalog import expand_kinds, expand_methods
 from ikebench.errors import UserError
+from ikebench.progress import say as say
 from ikebench.settings import parse_settings, parse_weights
 from ikebench.store.workspace import Workspace
 
 OK, FAILED, BAD_INPUT = 0, 1, 2
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
-def say(line: str) -> None:
-    """Tell the user."""
-    print(line, file=sys.stderr, flush=True)
 
 
 def read_by(read: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
@@ -161,6 +156,6 @@ def _scales(text: str) -> list[int]:
 def _seeds(text: str) -> list[int]:
     """Read `0,1,2`."""
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() for part in parts):
-        raise UserError(f"--seeds {text}: give whole numbers from 0, between commas")
+    if not all(part.isascii() and part.isdigit() and len(part) < 20 and int(part) < 2**63 for part in parts):
+        raise UserError(f"--seeds {text}: give whole numbers from 0 to below 2^63, between commas")
     return list(dict.fromkeys(map(int, parts)))

@@ -13,7 +13,7 @@ import ikebench
 from ikebench.commands.evidence import evidence
 from ikebench.commands.options import OK, filter_options, read_by, read_names, say, workspace_option
 from ikebench.errors import UserError
-from ikebench.files import write_atomic
+from ikebench.files import read_json, write_atomic
 from ikebench.store.bundles import is_bundle, opened
 from ikebench.store.gathered import Filter, gather, newest_versions
 from ikebench.store.rows import ScoreRow
@@ -160,7 +160,7 @@ def _write(
 def _memory(workspace: Workspace) -> dict[str, Any]:
     """Read what is known of the report that is there; nothing where that cannot be read."""
     try:
-        memory = json.loads(workspace.report_memory.read_text())
+        memory = read_json(workspace.report_memory)
     except (OSError, ValueError):
         return {}
     return memory if isinstance(memory, dict) else {}

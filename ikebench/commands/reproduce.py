@@ -165,7 +165,7 @@ class Work:
         """Plan, and say what is left out."""
         self.options, self.workspace, self.placement, self.hashes = options, options.workspace, placement, hashes
         self.data: Sequence[DataRow] = require_data(options.workspace)
-        self.rows = RowFiles(options.workspace)
+        self.rows = RowFiles(options.workspace, mend=True)
         self.pending: Pending = pending(self._planned(choices, set_name), self.rows, hashes)
         if options.iterations is not None and self.pending.replaced:
             raise UserError(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ikebench.catalog import uses
+from ikebench.catalog import METHODS, uses
 from ikebench.commands.options import (
     FAILED,
     OK,
@@ -19,8 +19,8 @@ from ikebench.commands.options import (
     say,
     scales_option,
     seeds_option,
-    trace_option,
     settings_option,
+    trace_option,
     weights_option,
     workers_option,
     workspace_option,
@@ -151,7 +151,7 @@ def run(options: RunOptions) -> int:
         require_data(options.workspace)
     choices = jobs.choose_methods(options.methods, options.settings, options.iterations, options.label)
     check_precision(options.precision, choices, placement)
-    workspace, rows = options.workspace, RowFiles(options.workspace)
+    workspace, rows = options.workspace, RowFiles(options.workspace, mend=not options.dry_run)
     if options.dry_run:
         with hashes_of(workspace.root, keep=False) as hashes:
             return _dry_run(options, _plan(options, choices, rows, hashes), placement)
@@ -267,7 +267,8 @@ def execute(options: RunOptions, todo: Sequence[jobs.Job], placement: Placement)
 
 
 def _imports(job: jobs.Job) -> tuple[str, ...]:
-    return getattr(job.choice.method, "imports", ())
+    """Give what a method of ours imports; a worker imports others' itself: where that fails, it costs it alone."""
+    return getattr(job.choice.method, "imports", ()) if job.choice.name in METHODS else ()
 
 
 def say_ended(pending: Pending, failed: Sequence[RunRow]) -> None:

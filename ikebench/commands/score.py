@@ -9,7 +9,7 @@ from ikebench.commands.options import FAILED, OK, say, workers_option, workspace
 from ikebench.commands.report import remake
 from ikebench.data.table import require_data
 from ikebench.errors import UserError
-from ikebench.machine import core_count
+from ikebench.machine import at_once, core_count
 from ikebench.progress import Progress
 from ikebench.provenance import describe
 from ikebench.store.hashes import Hashes, hashes_of
@@ -17,6 +17,8 @@ from ikebench.store.row_files import RowFiles
 from ikebench.store.rows import RunRow
 from ikebench.store.tables import write_rows
 from ikebench.store.workspace import Workspace
+
+BYTES_PER_PIXEL = 120  # of HR, that a thread takes at most: the degradations' 90, images, benchmarks/scoring.md's rest
 
 
 @click.command()
@@ -32,7 +34,7 @@ def score(workspace: Workspace, workers: int | None) -> int:
     require_data(workspace)
     with workspace.locked(), hashes_of(workspace.root) as hashes:
         described = describe(workspace, "score", {})
-        runs = collect(workspace, RowFiles(workspace), described)
+        runs = collect(workspace, RowFiles(workspace, mend=True), described)
         if not runs:
             raise UserError(f"no results in {workspace.root}: `ikebench run --methods bicubic` makes some")
         return score_and_report(workspace, runs, hashes, described, workers)
@@ -52,8 +54,10 @@ def score_and_report(
     from ikebench.scoring import scorer
 
     data = require_data(workspace)
+    largest = max((row.height * row.width * row.scale**2 for row in data), default=1)
+    workers = workers or at_once(core_count(), largest * BYTES_PER_PIXEL)
     with Progress(len(runs), len(runs), "scored") as progress:
-        scored = scorer.score(workspace, runs, data, hashes, described, workers or core_count(), progress.advance)
+        scored = scorer.score(workspace, runs, data, hashes, described, workers, progress.advance)
     if scored.stale:
         say(f"{scored.stale} results are on LR images that have been made anew since: not scored; run again")
     if scored.unscorable:

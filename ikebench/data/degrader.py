@@ -18,8 +18,9 @@ from ikebench.files import is_intact, sha256_file, write_atomic
 from ikebench.images import png_bytes, read_image
 from ikebench.kernel_files import write_kernel
 from ikebench.seeds import lr_rng
+from ikebench.store.row_files import load_row, write_row
 from ikebench.store.rows import DataRow
-from ikebench.store.workspace import hr_path, lr_path, true_kernel_path
+from ikebench.store.workspace import hr_path, lr_path, row_path, true_kernel_path
 
 MIN_SIDE = 32
 """px of an HR image after cutting: below, no method has anything to work with."""
@@ -99,11 +100,14 @@ class Degrader:
 
     def _make(self, row: DataRow, work: ImageWork, hr: np.ndarray, made: Made) -> None:
         """Make one LR image, unless the one that is there is what would be made."""
-        old = next((known for known in work.known if known.case == row.case), None)
-        if old is not None and is_current(old, row, lambda path, digest: is_intact(self.root / path, digest)):
-            made.rows.append(old)
-            return
-        made.rows.append(self._make_lr(row, hr))
+        path = self.root / row_path(lr_path(row.set, row.kind, row.scale, row.image))
+        for old in [*(known for known in work.known if known.case == row.case), *_rows_in(path)]:
+            if is_current(old, row, lambda path, digest: is_intact(self.root / path, digest)):
+                made.rows.append(old)
+                return
+        new = self._make_lr(row, hr)
+        write_row(path, new)  # until it is in the table: who is killed before that goes on from here
+        made.rows.append(new)
         made.made += 1
 
     def _make_lr(self, row: DataRow, hr: np.ndarray) -> DataRow:
@@ -119,6 +123,14 @@ class Degrader:
             row.kernel_path = true_kernel_path(row.set, row.kind, row.scale, row.image)
             row.kernel_sha256 = write_kernel(self.root / row.kernel_path, degraded.kernel)
         return row
+
+
+def _rows_in(path: Path) -> list[DataRow]:
+    """Read the row that make-data left when it was killed, if it did."""
+    try:
+        return [load_row(path, DataRow)]
+    except (OSError, ValueError):
+        return []
 
 
 def is_current(old: DataRow, new: DataRow, intact: Callable[[str, str | None], bool]) -> bool:

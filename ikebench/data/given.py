@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ikebench.data.degrader import write_lr
 from ikebench.images import png_bytes, read_image
+from ikebench.store.checks import check_name
 from ikebench.store.rows import DataRow
 from ikebench.store.workspace import Workspace, lr_path
 
@@ -31,6 +32,7 @@ def import_lr(
     rows, refused = [], {}
     for image, path in files.items():
         try:
+            check_name("its name", image)
             data = png_bytes(read_image(path))
         except ValueError as error:
             refused[image] = str(error)

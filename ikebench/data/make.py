@@ -10,9 +10,10 @@ from ikebench.data.sources import HRSource
 from ikebench.data.table import existing_rows, merge
 from ikebench.engines.contract import Finished, Lost
 from ikebench.engines.local import run_local
+from ikebench.store.checks import check_name
 from ikebench.store.hashes import Hashes, Signature, hashes_of
 from ikebench.store.rows import DataRow
-from ikebench.store.workspace import Workspace, hr_path
+from ikebench.store.workspace import Workspace, hr_path, row_path
 
 USED_AS = "hr_sha256"
 """What is noted of a source's file: the SHA-256 of the HR image as used that was made of it."""
@@ -45,6 +46,10 @@ def make_data(
     with hashes_of(workspace.root) as hashes:
         work = []
         for image, path in source.files.items():
+            if refusal := _refusal(image):
+                results[image] = Made(refused={image: refusal})
+                report(image)
+                continue
             one = ImageWork(source.name, image, path, known.get(image, ()))
             if (rows := _already_made(one, recipe, hashes)) is None:
                 work.append(one)
@@ -58,7 +63,18 @@ def make_data(
                 made.add(results.get(image, Made()))
             if made.rows:
                 made.outdated = merge(workspace, made.rows, provenance)
+                for row in made.rows:
+                    (workspace.root / row_path(row.lr_path)).unlink(missing_ok=True)
     return made
+
+
+def _refusal(image: str) -> str | None:
+    """Say why a name can be none of an image: no table can hold it."""
+    try:
+        check_name("its name", image)
+    except ValueError as error:
+        return f"{error}: rename it"
+    return None
 
 
 def _make(

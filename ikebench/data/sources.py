@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ikebench.errors import UserError
 from ikebench.images import by_stem
+from ikebench.store.checks import is_text
 
 SAMPLE_IMAGES = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")  # in scikit-image
 DIV2K_HR = "DIV2K_valid_HR"
@@ -112,5 +113,5 @@ def _folder(folder: Path) -> HRSource:
 
 def check_name(name: str) -> None:
     """Refuse what cannot name a set in paths and tables."""
-    if not name or name.startswith(".") or any(character in name for character in '/\\*?[]"<>|:'):
+    if not name or name.startswith(".") or any(character in name for character in '/\\*?[]"<>|:') or not is_text(name):
         raise UserError(f"'{name}' cannot name a set: give one with --name")

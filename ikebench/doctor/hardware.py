@@ -51,8 +51,8 @@ def _precision(flags: list[str]) -> Fact:
 
 
 def _memory() -> Fact:
-    free, total = machine.memory()
-    words = f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB free"
+    free = machine.free_memory()
+    words = f"{free / 2**30:.1f} GiB free"
     return Fact(TOPIC, "memory", free, words + ": little; try --workers 1" * (free < ROOMY))
 
 

@@ -52,11 +52,19 @@ class Finished:
 
 @dataclass(frozen=True)
 class Lost:
-    """The process that worked on an item died; `spoiled` where the item is not to blame."""
+    """The process that worked on an item died.
+
+    Attributes:
+        item: that it worked on.
+        reason: in words.
+        spoiled: the item is not to blame.
+        from_outside: the process was ended by another, so nobody knows.
+    """
 
     item: int
     reason: str
     spoiled: bool = False
+    from_outside: bool = False
 
 
 Event = Progressed | Finished | Lost

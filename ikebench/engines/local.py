@@ -14,8 +14,12 @@ from typing import Any
 from ikebench.engines.contract import Event, Finished, LastResult, Lost, Progressed, Spoiled, Work, keep_memory
 from ikebench.errors import one_line
 
+ORPHAN = "ikebench.engines.orphan"
+FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM)
+"""Exit codes of processes that others have ended: for want of memory, say."""
 
-@dataclass
+
+@dataclass(eq=False)
 class _Worker:
     work: Work
     process: BaseProcess
@@ -37,9 +41,11 @@ def run_local(items: Sequence[Any], work: Work, workers: int) -> Iterator[Event]
         for worker in crew:
             _assign(worker, waiting, items)
         while any(worker.item is not None for worker in crew):
-            ready = wait([worker.connection for worker in crew if worker.item is not None])
+            busy = [worker for worker in crew if worker.item is not None]
+            # Of a dead worker, a process that it has started may still hold the connection open.
+            ready = wait([end for worker in busy for end in (worker.connection, worker.process.sentinel)])
             for number, worker in enumerate(crew):
-                if worker.connection not in ready:
+                if worker not in busy or not {worker.connection, worker.process.sentinel}.intersection(ready):
                     continue
                 event = _receive(worker)
                 worker = crew[number] = _after(event, worker, number)
@@ -62,7 +68,7 @@ def _hire(work: Work, number: int) -> _Worker:
     """
     context = get_context("forkserver")
     modules = getattr(work, "imports", (work.__module__,))
-    context.set_forkserver_preload(list(modules))  # without effect once that process is there
+    context.set_forkserver_preload([ORPHAN, *modules])  # without effect once that process is there
     ours, theirs = context.Pipe()
     keep_memory()
     process = context.Process(target=_serve, args=(theirs, work, number, dict(os.environ)), daemon=True)
@@ -76,7 +82,7 @@ def prepare(modules: Sequence[str]) -> None:
     """Have the workers of everything that follows in this process forked from one that has imported these modules."""
     keep_memory()
     with _interrupts_held():
-        forkserver.set_forkserver_preload(list(modules))
+        forkserver.set_forkserver_preload([ORPHAN, *modules])
         forkserver.ensure_running()
 
 
@@ -102,11 +108,14 @@ def _assign(worker: _Worker, waiting: list[int], items: Sequence[Any]) -> None:
 
 def _receive(worker: _Worker) -> Event:
     try:
-        return worker.connection.recv()
+        if worker.connection.poll():
+            return worker.connection.recv()
     except (EOFError, OSError):
-        worker.process.join(timeout=5)
-        assert worker.item is not None
-        return Lost(worker.item, _cause(worker.process.exitcode))
+        pass
+    worker.process.join(timeout=5)
+    assert worker.item is not None
+    code = worker.process.exitcode
+    return Lost(worker.item, _cause(code), from_outside=code in FROM_OUTSIDE)
 
 
 def _after(event: Event, worker: _Worker, number: int) -> _Worker:

@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Any, NoReturn
 
 import ray
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ikebench.engines.contract import Event, Finished, LastResult, Lost, Progressed, Spoiled, Work, keep_memory
@@ -192,7 +192,8 @@ def _outcome(item: int, reference: ray.ObjectRef) -> Event:
     except RayTaskError as error:  # raised by `work`, or by Ray before it: no ikebench on that node, say
         return Lost(item, f"{type(error.cause).__name__}: {_first_line(error.cause)}")
     except RayError as error:
-        return Lost(item, f"lost for good: {_first_line(error)}")
+        reason = f"lost for good: {_first_line(error)}"
+        return Lost(item, reason, from_outside=isinstance(error, OutOfMemoryError))
 
 
 def _first_line(error: BaseException) -> str:

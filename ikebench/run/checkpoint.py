@@ -23,6 +23,7 @@ class CheckpointFile:
         device: where a loaded state goes.
         shared_by: trainings under way at once, which share the seconds.
         seconds_before: that the training had taken when the loaded state was saved.
+        resumed: whether a state has been loaded.
     """
 
     path: Path
@@ -31,19 +32,21 @@ class CheckpointFile:
     device: torch.device
     shared_by: int = 1
     seconds_before: float = 0.0
+    resumed: bool = False
     started: float = field(default_factory=time.perf_counter)
 
     def load(self) -> dict[str, Any] | None:
         """Read the state, unless there is none, it is damaged or of another job."""
         try:
             saved = torch.load(self.path, weights_only=True, map_location=self.device)
-            if saved["key"] != self.key:
+            if saved["key"] != self.key or not isinstance(saved["state"], dict):
                 return None
+            self.seconds_before = float(saved["seconds"])
         except Exception as error:  # torch.load raises many things for a damaged file; all mean: start anew
             if lacks_memory(error):
                 raise
             return None
-        self.seconds_before = saved["seconds"]
+        self.resumed = True
         return saved["state"]
 
     def save(self, state: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from statistics import median
 from ikebench.run.jobs import Job, cost
 from ikebench.run.placement import Placement
 from ikebench.store.rows import DataRow, RunRow
-from ikebench.store.tables import read_rows
+from ikebench.store.tables import read_sound_rows
 from ikebench.store.workspace import Workspace
 
 PNG_BYTES_PER_PIXEL = 2.0  # of a colour photograph, about: DIV2K's are 1.3 to 2.2
@@ -86,11 +86,9 @@ def wall_hours(expected: Sequence[Expected], workers: int) -> float | None:
 
 def _own_rates(workspace: Workspace, data: Sequence[DataRow]) -> Mapping[str, float]:
     """Give the median seconds per cost of every method that has been run here."""
-    if not workspace.runs_table.exists():
-        return {}
     images = {row.case: row for row in data}
     rates: dict[str, list[float]] = {}
-    for run in read_rows(workspace.runs_table, RunRow, old=True):
+    for run in read_sound_rows(workspace.runs_table, RunRow):
         image = images.get(run.case)
         if run.status == "ok" and run.seconds is not None and image is not None:
             rates.setdefault(run.method, []).append(run.seconds / _cost(run.iterations, image))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 TYPICAL_CROP = 128  # LR px a side, of the zero-shot methods; only the time left depends on it
 SMALLEST_TILE = 32  # px
 MAX_SEED = 2**63  # torch's generators take signed 64-bit seeds
+MAX_ITERATIONS = 2**63  # as a column of the tables holds them
 
 Weights = Mapping[tuple[str, int], WeightsFile]
 """(name of the method in the catalog, scale) -> file."""
@@ -143,7 +144,10 @@ def _configured(name: str, settings: Settings, iterations: int | None) -> Any:  
         if "iterations" in own:
             raise UserError(f"--iterations and --set {name}.iterations: give one of them")
         own["iterations"] = str(iterations)
-    return configured(cls, name, own)
+    method = configured(cls, name, own)
+    if (getattr(method, "iterations", None) or 0) >= MAX_ITERATIONS:
+        raise UserError(f"{name}: iterations must be below 2^63")
+    return method
 
 
 def _hyperparameters(method: Any) -> dict[str, Any]:  # noqa: ANN401 (a configured method)

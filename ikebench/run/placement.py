@@ -8,6 +8,8 @@ from ikebench.engines.local import run_local
 from ikebench.errors import UserError
 from ikebench.run.runner import Engine
 
+BYTES_OF_A_WORKER = 2**30  # on a CPU; the trainings take up to 0.85 GiB: benchmarks/speed.md
+
 
 @dataclass(frozen=True)
 class Placement:
@@ -41,8 +43,12 @@ def place(
         if value is not None:
             raise UserError(f"{name} has a meaning with --engine ray only: add that, or leave {name} out")
     devices = machine.available(device)
-    workers = workers or (machine.core_count() if devices == ("cpu",) else len(devices))
+    workers = workers or (_on_cores() if devices == ("cpu",) else len(devices))
     return Placement(partial(run_local, workers=workers), devices, workers)
+
+
+def _on_cores() -> int:
+    return machine.at_once(machine.core_count(), BYTES_OF_A_WORKER)
 
 
 def _on_ray(device: str, workers: int | None, address: str | None, gpus_per_job: float | None) -> Placement:
@@ -54,7 +60,7 @@ def _on_ray(device: str, workers: int | None, address: str | None, gpus_per_job:
     gpus = 1
     if address is None:
         gpus = len(machine.available(device))
-        workers = workers or (gpus * int(1 / share) if share else machine.core_count())
+        workers = workers or (gpus * int(1 / share) if share else _on_cores())
     else:
         workers = workers or 1  # how many there are, the cluster decides: estimates are for one
     cluster = Cluster(address, workers, share)

@@ -91,7 +91,7 @@ class Restoring:
             elif isinstance(outcome, Exception) and lacks_memory(outcome):
                 lacking[index] = outcome
             elif isinstance(outcome, Exception):
-                rows[index] = write_failure(self.root, job, outcome, row)
+                rows[index] = write_failure(self.root, job, outcome, replace(row, retry=_has_resumed(given[index])))
         return rows, lacking
 
     def _finish(self, job: Job, task: Task, outcome: Restored, row: RunRow, said: Sequence[str]) -> RunRow:
@@ -158,6 +158,12 @@ def _outcomes(job: Job, tasks: list[Task]) -> list[Restored | Exception]:
 
 def _row(job: Job, device: torch.device, in_flight: int) -> RunRow:
     return replace(job.row(), device=devices.name_of(device), in_flight=in_flight)
+
+
+def _has_resumed(task: Task | Exception) -> bool | None:
+    """Say whether a training went on from a state on disk, which may be at fault; it goes with the failure."""
+    checkpoint = task.checkpoint if isinstance(task, Task) else None
+    return True if isinstance(checkpoint, CheckpointFile) and checkpoint.resumed else None
 
 
 def _like(job: Job) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import torch
 from baselines.contract import Restored
 from baselines.memory import lacks_memory
 from degradations.resample import quantise
-from ikebench.errors import one_line
+from ikebench.errors import one_line, printable
 from ikebench.files import sha256_file
 from ikebench.images import write_png
 from ikebench.kernel_files import write_kernel, write_matlab
@@ -19,6 +20,9 @@ from ikebench.run.jobs import Job
 from ikebench.store.row_files import write_row
 from ikebench.store.rows import RunRow
 from ikebench.store.workspace import checkpoint_path, estimated_kernel_path, row_path
+
+TORCH_LACKS_MEMORY = "DefaultCPUAllocator: can't allocate memory"
+MOST_OF_A_TRACEBACK = 20_000  # characters
 
 
 def write_result(root: Path, job: Job, restored: Restored, row: RunRow, lr_shape: torch.Size) -> RunRow:
@@ -54,14 +58,15 @@ def write_result(root: Path, job: Job, restored: Restored, row: RunRow, lr_shape
 
 
 def write_failure(root: Path, job: Job, error: Exception, row: RunRow) -> RunRow:
-    """Write the row of a job that failed; `row` has what was measured."""
+    """Write the row of a job that failed, where that can be; `row` has what was measured."""
     row = replace(row, status="failed", error=_reason(error), seconds=None, note=None)
-    if _is_passing(error):
-        row.retry = True
-    else:
-        row.traceback = "".join(traceback.format_exception(error))
-        (root / checkpoint_path(job.sr_path)).unlink(missing_ok=True)
-    write_row(root / row_path(job.sr_path), row)
+    with suppress(OSError):  # what was at fault may still be: a full disk, say
+        if _is_passing(error):
+            row.retry = True
+        else:
+            row.traceback = printable("".join(traceback.format_exception(error)), MOST_OF_A_TRACEBACK)
+            (root / checkpoint_path(job.sr_path)).unlink(missing_ok=True)
+        write_row(root / row_path(job.sr_path), row)
     return row
 
 
@@ -69,7 +74,7 @@ def note_of(job: Job, restored: Restored, said: Sequence[str]) -> str | None:
     """Tell what a reader of the table must know beside the settings: the weights, and what the method says."""
     variant = f"variant of {job.choice.name}" if job.choice.label != job.choice.name else ""
     weights = f"weights {job.weights.path.name}" if job.weights else ""
-    return "; ".join(filter(None, [variant, weights, restored.note, *dict.fromkeys(said)])) or None
+    return printable("; ".join(filter(None, [variant, weights, restored.note, *dict.fromkeys(said)]))) or None
 
 
 def to_image(sr: torch.Tensor, lr_shape: torch.Size, scale: int) -> np.ndarray:
@@ -90,11 +95,13 @@ def to_image(sr: torch.Tensor, lr_shape: torch.Size, scale: int) -> np.ndarray:
 
 
 def _is_passing(error: Exception) -> bool:
-    """Say whether a file, a disk or the GPU is at fault, not the image: the job is worth another try, and its state."""
-    return isinstance(error, (OSError, torch.AcceleratorError)) or lacks_memory(error)
+    """Say whether a disk, memory or the GPU is at fault, not the image: the job is worth another try, and its state."""
+    no_memory = isinstance(error, MemoryError) or TORCH_LACKS_MEMORY in str(error) or lacks_memory(error)
+    return no_memory or isinstance(error, (OSError, torch.AcceleratorError))
 
 
 def _reason(error: Exception) -> str:
     if lacks_memory(error):
-        return f"the GPU's memory does not hold it: {'. '.join(' '.join(str(error).split()).split('. ')[:2])}"
+        said = printable(" ".join(str(error).split()))
+        return f"the GPU's memory does not hold it: {'. '.join(said.split('. ')[:2])}"
     return one_line(error)

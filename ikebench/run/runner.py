@@ -102,8 +102,8 @@ def _rows_of_the_lost(workspace: Workspace, group: Sequence[Job], event: Lost) -
         if row is None or not is_done(job, row, lambda path, digest: is_intact(workspace.root / path, digest)):
             row = job.row()
             row.status, row.error = "failed", event.reason
-            # No job is at fault, or one of them is, and nobody knows which.
-            row.retry = True if event.spoiled or len(group) > 1 else None
+            # No job is at fault, or one of them is, and nobody knows which, or whether.
+            row.retry = True if event.spoiled or event.from_outside or len(group) > 1 else None
             with suppress(OSError):  # what was at fault may still be: a full disk, say
                 write_row(path, row)
         rows.append(row)

@@ -21,7 +21,7 @@ from ikebench.scoring.registration import register
 from ikebench.scoring.stretch import stretch
 from ikebench.store.hashes import Hashes
 from ikebench.store.rows import MEASURES, DataRow, RunRow, ScoreRow
-from ikebench.store.tables import provenance_of, read_rows, write_rows
+from ikebench.store.tables import provenance_of, read_sound_rows, write_rows
 from ikebench.store.workspace import Workspace
 from reports.protocols import PROTOCOLS
 
@@ -207,11 +207,9 @@ def _kernel_psnr(workspace: Workspace, run: RunRow, image: DataRow, hashes: Hash
 
 def _known_scores(workspace: Workspace) -> Known:
     """Take what the last table has, if the same metrics made it."""
-    if not workspace.scores_table.exists():
+    rows = [row for row in read_sound_rows(workspace.scores_table, ScoreRow) if row.status == "ok"]
+    if not rows or provenance_of(workspace.scores_table).get("metrics_version") != METRICS_VERSION:
         return Known()
-    if provenance_of(workspace.scores_table).get("metrics_version") != METRICS_VERSION:
-        return Known()
-    rows = [row for row in read_rows(workspace.scores_table, ScoreRow, old=True) if row.status == "ok"]
     measures = {
         (row.sr_sha256, row.hr_sha256, row.scale): row.measures for row in rows if set(row.measures) >= set(MEASURES)
     }

@@ -1,12 +1,12 @@
 """Bundles: a workspace's results in one zip file, or in a folder, with a list of all that was put in."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ikebench.errors import UserError
+from ikebench.files import read_json
 from ikebench.zips import extract
 
 INVENTORY = "bundle.json"
@@ -48,7 +48,7 @@ def inventory(folder: Path) -> Mapping[str, str]:
         UserError: if it cannot be read.
     """
     try:
-        files = json.loads((folder / INVENTORY).read_bytes())["files"]
+        files = read_json(folder / INVENTORY)["files"]
         return {str(path): str(sha256) for path, sha256 in files.items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         raise UserError(f"{INVENTORY} of the bundle cannot be read: get the bundle again") from None

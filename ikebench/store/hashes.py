@@ -131,9 +131,9 @@ def hashes_of(root: Path, *, keep: bool = True) -> Iterator[Hashes]:
 def _read(path: Path) -> dict[tuple[str, str], tuple[Signature, str]]:
     try:
         table = pq.read_table(path, schema=SCHEMA)
-    except (OSError, pa.ArrowException):
+        columns = [table[name].to_pylist() for name in SCHEMA.names]
+    except (OSError, ValueError, pa.ArrowException):
         return {}
-    columns = [table[name].to_pylist() for name in SCHEMA.names]
     return {
         (path, what): ((size, mtime_ns, ctime_ns, inode), sha256)
         for path, what, size, mtime_ns, ctime_ns, inode, sha256 in zip(*columns, strict=True)

@@ -59,9 +59,9 @@ def read_trace(path: Path, key: str) -> list[TracePoint]:
         table = pq.read_table(path, schema=SCHEMA)
         if json.loads((pq.read_schema(path).metadata or {}).get(b"ikebench", b"{}")).get("key") != key:
             return []
-    except (OSError, ValueError, pa.ArrowException):
+        return [TracePoint(**values) for values in table.to_pylist()]
+    except (OSError, ValueError, AttributeError, RecursionError, pa.ArrowException):
         return []
-    return [TracePoint(**values) for values in table.to_pylist()]
 
 
 def read_traces(workspace: Workspace, runs: Iterable[RunRow]) -> "pd.DataFrame":

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ikebench.errors import UserError
+from ikebench.files import open_plain, remove_leftovers
 from ikebench.store.rows import RunCase
 
 WEIGHTS_VARIABLE = "IKEBENCH_WEIGHTS"
@@ -93,7 +94,7 @@ class Workspace:
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            file = (self.root / ".lock").open("w")
+            file = open_plain(self.root / ".lock", "ab")
         except OSError as error:
             raise UserError(f"cannot write to {self.root}: {error.strerror}") from error
         with file:
@@ -103,7 +104,15 @@ class Workspace:
                 raise UserError(
                     f"another ikebench is at work in {self.root}: wait, or use another --workspace"
                 ) from None
+            self._remove_leftovers()
             yield
+
+    def _remove_leftovers(self) -> None:
+        """Remove what killed commands have left half-written; other commands write here under the lock alone."""
+        remove_leftovers(self.root, os.listdir(self.root))
+        for top in ("data", "sr"):
+            for folder, _, names in os.walk(self.root / top):
+                remove_leftovers(Path(folder), names)
 
 
 def hr_path(set_name: str, image: str) -> str:
@@ -128,7 +137,7 @@ def sr_path(case: RunCase) -> str:
 
 
 def row_path(sr: str) -> str:
-    """Path of the row file of an SR image: there when its job has ended, well or not."""
+    """Path of the row file of an SR image: there when its job has ended, well or not; of LR, until a table has it."""
     return sr.removesuffix(".png") + ".json"
 
 

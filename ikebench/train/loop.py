@@ -1,21 +1,23 @@
 """Training a network on bicubic pairs, for those without downloaded weights: `ikebench train`."""
 
 import json
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
 
 from baselines.edsr_recipe import EDSRBaselineRecipe
+from baselines.memory import lacks_memory
 from baselines.supervised_training import PairSampler, SupervisedTraining
 from ikebench import devices
 from ikebench.errors import UserError
 from ikebench.progress import Progress
+from ikebench.stops import SIGNALS, handled, stop
 from ikebench.store.workspace import Workspace
 from ikebench.train.images import ImageSet, Pair, find_images, hold_out, read_pairs
 from ikebench.train.options import TrainOptions, configured_recipe
@@ -64,7 +66,7 @@ def train(folder: Path, options: TrainOptions, device: torch.device, described: 
         del pairs  # the sampler has its own copy
         training = SupervisedTraining(recipe, sampler, options.seed, options.precision)
         if state is not None:
-            training.resume(state)
+            _resume(training, state, record)
             say(f"going on after iteration {training.iteration}")
         _fit(training, record, Validation(held_out, options.scale, recipe.halo, device), options.checkpoint_every)
         record.finish(training.weights(), {"protocol": PROTOCOL} | described)
@@ -108,6 +110,15 @@ def _read(option: str, images: ImageSet, scale: int, smallest: int, say: Say) ->
     return pairs
 
 
+def _resume(training: SupervisedTraining, state: dict[str, Any], record: Record) -> None:
+    try:
+        training.resume(state)
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:  # what torch raises for another's
+        if lacks_memory(error):
+            raise
+        raise UserError(f"{record.path('.checkpoint')} does not fit the network: --restart trains anew") from error
+
+
 def _fit(training: SupervisedTraining, record: Record, validation: Validation, every: int) -> None:
     """Train with a progress line."""
     start, total = training.iteration, training.recipe.iterations
@@ -136,13 +147,13 @@ def fit(
         show: called now and then with a line on how it goes.
 
     Raises:
-        KeyboardInterrupt: after Ctrl-C, once the state is saved.
+        Stopped: after Ctrl-C or another signal to stop, once the state is saved.
         FloatingPointError: if training diverges.
     """
     total = training.recipe.iterations
-    with _interrupt_deferred() as interrupted:
-        watch = _watch(training, record, show, interrupted)
-        while training.iteration < total and not interrupted():
+    with _stop_deferred() as stopped:
+        watch = _watch(training, record, show, lambda: stopped() is not None)
+        while training.iteration < total and stopped() is None:
             until = min(training.iteration - training.iteration % every + every, total)
             started = time.perf_counter()
             training.advance(until, watch)
@@ -150,8 +161,8 @@ def fit(
             if training.iteration == until:
                 record.log.append(_log_row(training, record, validation))
             record.save(training.state())
-        if interrupted():
-            raise KeyboardInterrupt
+        if (number := stopped()) is not None:
+            stop(number, None)
 
 
 def last_result(record: Record) -> str:
@@ -186,20 +197,18 @@ def _watch(
 
 
 @contextmanager
-def _interrupt_deferred() -> Iterator[Callable[[], bool]]:
-    """Hold back the first Ctrl-C, so that no iteration is cut in two; gives what tells whether it came.
+def _stop_deferred() -> Iterator[Callable[[], int | None]]:
+    """Hold back the first signal to stop, so that no iteration is cut in two; gives what tells whether it came.
 
-    The second one interrupts at once.
+    The second one stops at once.
     """
-    came = False
+    came: int | None = None
 
-    def note(*_: Any) -> None:  # noqa: ANN401 (signal number and frame)
+    def note(number: int, frame: FrameType | None) -> None:
         nonlocal came
-        came = True
-        signal.signal(signal.SIGINT, before)
+        if came is not None:
+            stop(number, frame)
+        came = number
 
-    before = signal.signal(signal.SIGINT, note)
-    try:
+    with handled(note, *SIGNALS):
         yield lambda: came
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -12,7 +12,7 @@ import torch
 
 from baselines.memory import lacks_memory
 from ikebench.errors import UserError
-from ikebench.files import sha256_file, write_atomic
+from ikebench.files import read_json, sha256_file, write_atomic
 
 LOG_COLUMNS = ("iteration", "loss", "psnr", "psnr_bicubic", "seconds")
 """Of the log: iterations done, mean L1 in grey levels since the row before, dB, dB, seconds of training so far."""
@@ -51,14 +51,16 @@ class Record:
             return None
         try:
             saved = torch.load(path, weights_only=True, map_location=device)
-            settings = json.loads(saved["settings"])
+            settings, log, seconds = json.loads(saved["settings"]), list(saved["log"]), float(saved["seconds"])
+            if not (isinstance(settings, dict) and isinstance(saved["state"], dict)):
+                raise ValueError("it holds no training")
         except Exception as error:  # torch.load raises many things for a damaged file
             if lacks_memory(error):
                 raise
             raise UserError(f"{path} cannot be read: --restart trains anew") from error
         if settings != self.settings:
             raise UserError(f"{path} is a training of {_difference(settings, self.settings)}: --restart trains anew")
-        self.log, self.seconds = saved["log"], saved["seconds"]
+        self.log, self.seconds = log, seconds
         return saved["state"]
 
     def save(self, state: dict[str, Any]) -> None:
@@ -79,8 +81,8 @@ class Record:
         if not weights.exists():
             return False
         try:
-            made = json.loads(self.path(".json").read_text())
-            settings, digest = made["settings"], made["weights_sha256"]
+            made = read_json(self.path(".json"))
+            settings, digest = dict(made["settings"]), made["weights_sha256"]
         except (OSError, ValueError, KeyError, TypeError):
             raise UserError(f"{weights} is not from `ikebench train`: --restart trains anew and replaces it") from None
         if digest != sha256_file(weights):

@@ -1,0 +1,40 @@
+"""Being told to stop: Ctrl-C, SIGTERM (of a scheduler, say) and SIGHUP (of a terminal that goes) are one thing."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stopped(KeyboardInterrupt):
+    """Raised where a signal other than Ctrl-C stops the command."""
+
+    def __init__(self, number: int) -> None:
+        """Keep the signal's number."""
+        super().__init__(number)
+        self.number = number
+
+
+@contextmanager
+def handled(handler: Callable[[int, FrameType | None], Any], *numbers: signal.Signals) -> Iterator[None]:
+    """Handle signals in this way for a while; those that are ignored (by nohup, say) stay so, as do all in a thread."""
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.getsignal(number) for number in numbers}
+    heard = [number for number, known in before.items() if known != signal.SIG_IGN]
+    for number in heard:
+        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number in heard:
+            signal.signal(number, before[number])
+
+
+def stop(number: int, _: FrameType | None) -> None:
+    """Raise `Stopped`: the handler of every signal that is to stop a command."""
+    raise Stopped(number)
