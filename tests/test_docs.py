@@ -15,7 +15,15 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.mark.parametrize(
     "document",
-    ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/ike.md", "docs/answer.md", "benchmarks/parity.md"],
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "docs/ike.md",
+        "docs/answer.md",
+        "docs/reliability.md",
+        "benchmarks/parity.md",
+    ],
 )
 def test_links_lead_somewhere_and_nothing_is_left_open(document):
     text = (ROOT / document).read_text()

@@ -4,13 +4,13 @@ import os
 import random
 import signal
 import subprocess
+from importlib.util import find_spec
 
 import pytest
 from outcomes import ROUNDS, RUN, assert_equal, copy_of, expect_ok, kill_after, results, seconds_of, write_photos
 from processes import start
 
-pytest.importorskip("ray")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")]
 
 MAKE = ("make-data", "--hr", "photos", "--kind", "median")
 BY_RAY = (*RUN, "--engine", "ray")
