@@ -12,7 +12,7 @@ from outcomes import ROUNDS, RUN, assert_equal, copy_of, expect_ok, kill_after, 
 pytestmark = pytest.mark.slow
 
 MAKE = ("make-data", "--hr", "photos", "--kind", "median,random", "--workers", "2")
-PLAN = 'kinds = ["median"]\nimages = 2\n[variants.bicubic]\n[variants.zssr]\niterations = 4\n'
+PLAN = 'kinds = ["median"]\nimages = 2\niterations = 4\n[variants.bicubic]\n[variants.zssr]\n'
 
 
 @dataclass(frozen=True)
