@@ -79,7 +79,8 @@ def _told(error: BaseException) -> int:
             told = "interrupted" if number == signal.SIGINT else f"stopped by {signal.Signals(number).name}"
             line, code = f"{told}: what had ended is kept; the same command goes on", STOPPED + number
         case click.ClickException():
-            error.show()
+            with suppress(OSError):
+                error.show()
             return error.exit_code
         case BrokenPipeError() if not _can_flush(sys.stdout):  # whoever read our output has read enough
             return 1  # as click has it
