@@ -1,6 +1,7 @@
 """verify: whatever is changed, missing or added is named, and nothing else."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,7 @@ def flip(path):
     data, times = bytearray(path.read_bytes()), path.stat()
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    __import__("os").utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def change_rows(path, row, change, of=SR):
@@ -85,6 +86,10 @@ TAMPERED = {
     ),
     "a row file": (edit_row_file, ["cat.json: seconds, note other than in runs.parquet"]),
     "a row file gone": (lambda bench: (bench / SR).with_suffix(".json").unlink(), ["cat.json: or damaged"]),
+    "all scores gone": (
+        lambda bench: (bench / "scores.parquet").unlink(),
+        ["missing  scores.parquet: `ikebench score` makes it"],
+    ),
     "a table": (lambda bench: (bench / "runs.parquet").write_bytes(b"PAR1"), ["changed  runs.parquet: "]),
     "a score": (
         lambda bench: scores(bench, measured("psnr_ike", 40.0)),
@@ -144,14 +149,13 @@ def test_scores_of_other_metrics_are_not_compared(bench, ikebench):
     assert outcome.code == 1 and "`ikebench score` measures anew" in outcome.out
 
 
-def test_stale_results_and_scores(bench, ikebench):
-    """After make-data with other parameters, the results are as written and the scores of results that are no more."""
-    again = ("make-data", "--hr", bench, "--kind", "median")
+def test_scores_of_images_that_are_no_more(bench, ikebench):
+    """As after make-data with other parameters: the results are as written, and nothing speaks for their scores."""
     rows = read_rows(bench / "data.parquet", DataRow)
     changed = [replace(row, lr_sha256="1" * 64) if row.kind == "median" else row for row in rows]
     write_rows(bench / "data.parquet", changed, DataRow, {})
     outcome = ikebench("verify")
-    assert outcome.code == 1 and outcome.out.count("there is no such result on the LR images of now") == 4, again
+    assert outcome.code == 1 and outcome.out.count("there is no such result on the LR images of now") == 4
 
 
 def test_wrong_places(ikebench, tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from ikebench.archive import files
-from ikebench.archive.differences import CHANGED, Difference, Tables, read_tables
+from ikebench.archive.differences import CHANGED, MISSING, Difference, Tables, read_tables
 from ikebench.commands.options import FAILED, OK, say, workers_option, workspace_option
 from ikebench.errors import UserError
 from ikebench.machine import core_count
@@ -67,7 +67,8 @@ def _check_files(workspace: Workspace, tables: Tables, workers: int) -> list[Dif
 
 def _check_scores(workspace: Workspace, tables: Tables, sample: int | None, workers: int) -> list[Difference]:
     if not tables.scores:
-        return []
+        lost = tables.runs and not workspace.scores_table.exists()
+        return [Difference(workspace.scores_table.name, MISSING, "`ikebench score` makes it")] if lost else []
     from ikebench.archive import scores
     from ikebench.scoring.metrics import METRICS_VERSION
 

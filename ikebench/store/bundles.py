@@ -30,7 +30,7 @@ def opened(source: Path, *wanted: str) -> Iterator[Path]:
         yield source
         return
     with TemporaryDirectory(prefix="ikebench-") as temporary:
-        extract(source, Path(temporary), INVENTORY, *wanted) if wanted else extract(source, Path(temporary))
+        extract(source, Path(temporary), *((INVENTORY, *wanted) if wanted else ()))
         if not is_bundle(Path(temporary)):
             raise UserError(f"{source} is no bundle: it holds no {INVENTORY} (`ikebench bundle` makes them)")
         yield Path(temporary)
