@@ -65,4 +65,14 @@ def _used(group: Path) -> int:
 
 def cpu_has_bf16() -> bool:
     """Say whether this machine's CPU has instructions for bfloat16 (AVX-512 BF16, AMX, ARM's BF16)."""
-    return "bf16" in CPU_INFO.read_text()
+    return any("bf16" in flag for flag in cpu_flags())
+
+
+def cpu_flags() -> frozenset[str]:
+    """List the instructions of the first core, as Linux names them; none where it does not say."""
+    try:
+        lines = CPU_INFO.read_text().splitlines()
+    except OSError:
+        return frozenset()
+    named = (line.partition(":") for line in lines)
+    return frozenset(next((text.split() for name, _, text in named if name.strip() in ("flags", "Features")), ()))

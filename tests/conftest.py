@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
+from benches import make_bench
 from PIL import Image
 
 from ikebench.cli import main
@@ -74,6 +75,14 @@ def photos(tmp_path):
     }.items():
         Image.fromarray(np.ascontiguousarray(image)).save(folder / f"{name}.png")
     return folder
+
+
+@pytest.fixture(scope="session")
+def finished_bench(tmp_path_factory):
+    """Give a finished workspace with a report in Markdown, for those that only look at it or at a copy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reports.files.DEFAULT_FORMATS", ("md",))
+        return make_bench(tmp_path_factory.mktemp("finished"))
 
 
 @pytest.fixture

@@ -15,12 +15,14 @@ ALLOWED = {
     "ikebench": {"baselines", "degradations", "reports"},
 }
 ROOMS = {  # of ikebench -> rooms that they may use beside the leaves
-    "commands": {"data", "run", "scoring", "train", "engines"},
+    "commands": {"archive", "data", "doctor", "run", "scoring", "train", "engines"},
+    "archive": {"scoring"},  # it measures again
     "data": {"engines"},
     "run": {"engines", "scoring"},  # it traces PSNR
     "scoring": set(),
     "train": {"scoring"},  # it measures PSNR
     "engines": set(),
+    "doctor": {"data"},  # it looks for data sets
     "ike": set(),
 }
 LEAF_ROOMS = {"images", "store"}

@@ -13,13 +13,12 @@ from ikebench.catalog import KINDS, METHODS, kind_class, method_class
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.mark.parametrize(
-    "document",
-    [
-        *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/ike.md", "docs/answer.md", "docs/add-a-method.md"),
-        "benchmarks/parity.md",
-    ],
-)
+DOCUMENTS = [
+    str(path.relative_to(ROOT)) for where in ("*.md", "docs/**/*.md", "benchmarks/*.md") for path in ROOT.glob(where)
+]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_lead_somewhere_and_nothing_is_left_open(document):
     text = (ROOT / document).read_text()
     for target in re.findall(r"\]\(([^)]+)\)", text):

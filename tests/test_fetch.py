@@ -132,6 +132,34 @@ def test_nothing_to_be_had_is_one_line_with_every_address(server, served, tmp_pa
     for words in ("refused", "Not Found", f"not {served.sha256[:8]}…"):
         assert words in str(error.value)
     assert left(tmp_path) == []
+    assert f"as {tmp_path / 'a.bin'}, and give the same command" in str(error.value)
+    (tmp_path / "a.bin").write_bytes(CONTENT)
+    assert fetch([replace(served, urls=urls)], tmp_path).read_bytes() == CONTENT
+
+
+def test_own_addresses_come_before_the_recorded_ones(ikebench, server, served, tmp_path):
+    server.files["mirror/a.bin"] = CONTENT
+    bases = [server.address + "none", server.address + "mirror/"]
+    assert fetch(fetching.mirrored([served], bases), tmp_path).read_bytes() == CONTENT
+    assert [name for name, _ in server.asked] == ["none/a.bin", "mirror/a.bin"]
+    server.files = {"a.bin": CONTENT}
+    assert fetch(fetching.mirrored([served], bases), tmp_path / "b").read_bytes() == CONTENT
+    assert "starts with http://" in ikebench("fetch", "div2k", "--base-url", "example.org/files").err
+
+
+def test_a_folder_is_an_address(served, tmp_path):
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror/a.bin").write_bytes(CONTENT)
+    (tmp_path / ".a.bin.part").write_bytes(b"begun elsewhere")
+    here = fetching.mirrored([replace(served, urls=[])], [f"file://{tmp_path}/mirror"])
+    assert fetch(here, tmp_path).read_bytes() == CONTENT
+
+
+def test_no_link_is_written_through(server, served, tmp_path):
+    (tmp_path / "mine").write_bytes(b"mine")
+    (tmp_path / ".a.bin.part").symlink_to(tmp_path / "mine")
+    assert fetch([served], tmp_path).read_bytes() == CONTENT
+    assert (tmp_path / "mine").read_bytes() == b"mine" and not (tmp_path / "a.bin").is_symlink()
 
 
 # ---- archives
@@ -237,6 +265,15 @@ def test_what_comes_must_be_the_methods_weights(ikebench, server, hub, content, 
     server.files["base_x2.pt"] = server.files.get(content, content)
     outcome = ikebench("fetch", "edsr-baseline", "--scale", "2")
     assert outcome.code == 2 and words in outcome.err and left(Path("bench/weights")) == []
+
+
+def test_weights_from_an_own_address(ikebench, server, hub):
+    """Also those that are served to browsers only."""
+    weights.FILES["edsr-baseline", 2] = (("", "browsers_only.pt"),)
+    assert ikebench("fetch", "edsr-baseline", "--scale", "2").code == 2
+    server.files["own/browsers_only.pt"] = server.files["base_x2.pt"]
+    outcome = ikebench("fetch", "edsr-baseline", "--scale", "2", "--base-url", server.address + "own")
+    assert outcome.code == 0 and left(Path("bench/weights")) == ["browsers_only.pt"]
 
 
 def test_what_cannot_be_fetched(ikebench):

@@ -1,5 +1,6 @@
 """What the report of a workspace shows besides its scores: how they came about, images, kernels, traces."""
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from ikebench.commands.about import about
@@ -50,7 +51,8 @@ def kernel_rows(workspace: Workspace, runs: "Sequence[RunRow]", scores: "pd.Data
             found.setdefault(run.case, {}).setdefault(run.method, run)
     images = [image for image in read_rows(workspace.data_table, DataRow) if image.case in found]
     order = sorted(images, key=lambda image: (image.kernel_path is None, image.image, image.kind, image.scale))
-    return [_kernel_row(workspace, image, found[image.case], psnr) for image in order[:PICTURED]]
+    rows = (_kernel_row(workspace, image, found[image.case], psnr) for image in order)
+    return list(islice((row for row in rows if row.true is not None or row.estimated), PICTURED))
 
 
 def _kernel_row(

@@ -14,6 +14,7 @@ from ikebench.commands.evidence import evidence
 from ikebench.commands.options import OK, filter_options, read_by, read_names, say, workspace_option
 from ikebench.errors import UserError
 from ikebench.files import read_json, write_atomic
+from ikebench.store.bundles import is_bundle, opened
 from ikebench.store.gathered import Filter, gather, newest_versions
 from ikebench.store.rows import ScoreRow
 from ikebench.store.tables import read_frame
@@ -71,7 +72,7 @@ def command(
 ) -> int:
     """Write the tables from scores.parquet.
 
-    SOURCES are other workspaces or Parquet files, of several machines, say: together they become one report.
+    SOURCES are other workspaces, bundles or Parquet files, of several machines, say: together they become one report.
     """
     style = Style(*(options.pop(option.name) for option in fields(Style)))
     return report(tuple(sources) or (workspace.root,), output, formats, style, Filter(**options))
@@ -79,14 +80,17 @@ def command(
 
 def report(sources: Sequence[Path], output: Path | None, formats: Sequence[str], style: Style, wanted: Filter) -> int:
     """Scores -> tables; how a workspace's own report is written is kept for the next time."""
-    one = Workspace(sources[0]) if len(sources) == 1 and sources[0].is_dir() else None
+    alone = len(sources) == 1
+    one = Workspace(sources[0]) if alone and sources[0].is_dir() and not is_bundle(sources[0]) else None
     folder = output or (one.report_folder if one else None)
     if folder is None:
         raise UserError("these scores are of no one workspace: say with -o FOLDER where the report goes")
     scores, lines = gather(sources, wanted)
     for line in lines:
         say(line)
-    paths = _write(scores, folder, formats, style, evidence(one, scores) if one else None)
+    with opened(sources[0]) as source:
+        shown = evidence(Workspace(source), scores) if alone and source.is_dir() else None
+        paths = _write(scores, folder, formats, style, shown)
     if one and output is None:
         _remember(one, dict.fromkeys(formats, style), scores=None)  # others may be in other formats
     _say_paths(paths)
@@ -105,14 +109,21 @@ def remake(workspace: Workspace) -> None:
     if there and _memory(workspace).get("scores") == fingerprint:
         _say_paths([path for name in there for path in reports.files_of(workspace.report_folder, name)], "as it was")
         return
-    styles, formats = _styles(workspace), there or list(reports.DEFAULT_FORMATS)
+    paths = write_as_before(workspace, scores, workspace.report_folder)
+    _remember(workspace, {}, fingerprint)
+    _say_paths(paths)
+
+
+def write_as_before(workspace: Workspace, scores: "pd.DataFrame", folder: Path) -> list[Path]:
+    """Write scores of a workspace in the formats of its report, each as it was; gives the files."""
+    import reports
+
+    styles, formats = _styles(workspace), reports.formats_in(workspace.report_folder) or list(reports.DEFAULT_FORMATS)
     alike: dict[Style, list[str]] = {}
     for name in formats:
         alike.setdefault(_possible(styles.get(name, Style()), scores), []).append(name)
     shown = evidence(workspace, scores)
-    paths = [_write(scores, workspace.report_folder, names, style, shown) for style, names in alike.items()]
-    _remember(workspace, {}, fingerprint)
-    _say_paths([path for some in paths for path in some])
+    return [path for style, names in alike.items() for path in _write(scores, folder, names, style, shown)]
 
 
 def _possible(style: Style, scores: "pd.DataFrame") -> Style:

@@ -3,15 +3,13 @@
 import fcntl
 import os
 import shutil
-import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPException
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
-from zipfile import BadZipFile, ZipFile
 
 from baselines.weights import known_files, read_weights
 from ikebench.catalog import method_class, uses
@@ -19,6 +17,7 @@ from ikebench.errors import UserError
 from ikebench.files import PARTIAL_SUFFIX, sha256_file
 from ikebench.progress import Progress
 from ikebench.weight_files import checked, in_folder
+from ikebench.zips import extract
 
 TIMEOUT = 30  # seconds without a byte
 BLOCK = 2**18
@@ -49,6 +48,8 @@ class Archive:
     folder: str
 
 
+BASE_SCHEMES = ("http://", "https://", "file:///")
+
 DIV2K_HOSTS = ("https://data.vision.ee.ethz.ch/cvl/DIV2K/", "http://data.vision.ee.ethz.ch/cvl/DIV2K/")
 
 
@@ -75,8 +76,26 @@ DIV2K = (  # the validation images, and Track 2's LR of them: 0.57 GB together
 )
 
 
-def fetch_div2k(folder: Path, say: Callable[[str], None]) -> None:
+def mirrored(downloads: Sequence[Download], bases: Sequence[str]) -> list[Download]:
+    """Put before all of them what lies under the same names below other addresses.
+
+    Raises:
+        UserError: for what is no address.
+    """
+    for base in bases:
+        if not base.startswith(BASE_SCHEMES):
+            raise UserError(f"--base-url {base}: give an address that starts with {', '.join(BASE_SCHEMES)}")
+    own = [replace(one, urls=[f"{base.rstrip('/')}/{one.name}" for base in bases]) for one in downloads]
+    return [*own, *downloads]
+
+
+def fetch_div2k(folder: Path, bases: Sequence[str], say: Callable[[str], None]) -> None:
     """Get DIV2K in its official layout; what is there stays.
+
+    Args:
+        folder: where it goes.
+        bases: addresses that are tried before the official one.
+        say: called with a line for each part.
 
     Raises:
         UserError: if an archive cannot be had or is not what it should be.
@@ -85,14 +104,23 @@ def fetch_div2k(folder: Path, say: Callable[[str], None]) -> None:
         if (folder / archive.folder).is_dir():
             say(f"{folder / archive.folder} is already there")
             continue
-        zipped = fetch([archive.download], folder)
+        zipped = fetch(mirrored([archive.download], bases), folder)
         unpack(zipped, archive.folder, folder)
         zipped.unlink()
         say(f"{folder / archive.folder} is ready")
 
 
-def fetch_weights(name: str, scales: Sequence[int] | None, folder: Path, say: Callable[[str], None]) -> None:
+def fetch_weights(
+    name: str, scales: Sequence[int] | None, folder: Path, bases: Sequence[str], say: Callable[[str], None]
+) -> None:
     """Get a method's released weights: of each scale, the first file that can be had and that fits the method.
+
+    Args:
+        name: of the method.
+        scales: those wanted; None for all of the method's.
+        folder: where they go.
+        bases: addresses that are tried before those where they are released; also for what is served to browsers only.
+        say: called with a line for each scale.
 
     Raises:
         UserError: if a scale's cannot be had; those of the scales before it stay.
@@ -103,11 +131,11 @@ def fetch_weights(name: str, scales: Sequence[int] | None, folder: Path, say: Ca
     for scale in scales or method.scales:
         path = in_folder(name, scale, folder)
         if path is None:
-            served = [known for known in known_files(name, scale) if known.url]
+            served = [known for known in known_files(name, scale) if known.url or bases]
             if not served:
                 raise UserError(f"no weights of {name} at x{scale} are known: put yours into {folder}")
-            downloads = [Download(known.name, [known.url], known.sha256_prefix) for known in served]
-            path = fetch(downloads, folder, _fits(method, scale))
+            downloads = [Download(known.name, [known.url] * bool(known.url), known.sha256_prefix) for known in served]
+            path = fetch(mirrored(downloads, bases), folder, _fits(method, scale))
             say(f"{name} x{scale}: {path}")
             continue
         try:
@@ -153,12 +181,18 @@ def fetch(downloads: Sequence[Download], folder: Path, check: Callable[[Path], o
                 return _fetch_one(url, download, folder, check)
             except (OSError, HTTPException, ValueError) as error:
                 troubles.append(f"{url} ({_reason(error)})")
-    raise UserError(f"cannot fetch {', nor '.join(troubles)}: try again later, or bring the file into {folder}")
+    places = " or ".join(str(folder / name) for name in dict.fromkeys(download.name for download in downloads))
+    raise UserError(
+        f"cannot fetch {', nor '.join(troubles)}: try again later or from elsewhere (--base-url ADDRESS); or bring the "
+        f"file yourself, as {places}, and give the same command"
+    )
 
 
 def _fetch_one(url: str, download: Download, folder: Path, check: Callable[[Path], object] | None) -> Path:
     partial = folder / f".{download.name}{PARTIAL_SUFFIX}"
-    with partial.open("ab") as file:
+    if partial.is_symlink():
+        partial.unlink()
+    with open(partial, "ab", opener=lambda path, flags: os.open(path, flags | os.O_NOFOLLOW, 0o666)) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -226,29 +260,18 @@ def unpack(archive: Path, wanted: str, folder: Path) -> None:
     """Unpack one folder of a zip file, whole or not at all.
 
     Raises:
-        UserError: if it is damaged, does not hold the folder, or holds something that would lie elsewhere, or a link.
+        UserError: if it does not hold the folder, or `ikebench.zips` refuses it.
     """
     aside = folder / f".{archive.stem}{PARTIAL_SUFFIX}"
     shutil.rmtree(aside, ignore_errors=True)
     try:
-        with ZipFile(archive) as zipped:
-            for info in zipped.infolist():
-                path = PurePosixPath(info.filename.replace("\\", "/"))
-                if path.is_absolute() or ".." in path.parts or ":" in info.filename or _is_link(info.external_attr):
-                    raise UserError(f"{archive} is not safe to unpack: it holds {info.filename}")
-            zipped.extractall(aside)
+        extract(archive, aside, wanted)
         if not (aside / wanted).is_dir():
             raise UserError(f"{archive} does not hold {wanted}")
         (folder / wanted).parent.mkdir(parents=True, exist_ok=True)
         os.replace(aside / wanted, folder / wanted)
-    except BadZipFile as error:
-        raise UserError(f"{archive} is damaged ({error}): delete it and fetch it again") from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-
-
-def _is_link(external_attributes: int) -> bool:
-    return stat.S_ISLNK(external_attributes >> 16)  # the high half is the Unix mode
 
 
 def _reason(error: Exception) -> str:

@@ -89,11 +89,11 @@ def score(
         workers: threads.
         report: called with the name of each image when it is scored.
     """
-    current, stale, unscorable = _sort_out(runs, data)
+    current, stale, unscorable = sort_out(runs, data)
     known = _known_scores(workspace)
 
     def work(pair: tuple[RunRow, DataRow]) -> ScoreRow:
-        scored = _score_run(workspace, *pair, hashes, known)
+        scored = score_run(workspace, *pair, hashes, known)
         report(pair[0].image)
         return scored
 
@@ -108,7 +108,7 @@ def score(
     return Scored(rows, stale, unscorable, refused)
 
 
-def _sort_out(runs: Sequence[RunRow], data: Iterable[DataRow]) -> tuple[list[tuple[RunRow, DataRow]], int, int]:
+def sort_out(runs: Sequence[RunRow], data: Iterable[DataRow]) -> tuple[list[tuple[RunRow, DataRow]], int, int]:
     """Give the results to score, each with its LR image's row; how many are stale, and how many have no HR."""
     images = {row.case: row for row in data}
     current: list[tuple[RunRow, DataRow]] = []
@@ -124,10 +124,17 @@ def _sort_out(runs: Sequence[RunRow], data: Iterable[DataRow]) -> tuple[list[tup
     return current, stale, unscorable
 
 
-def _score_run(workspace: Workspace, run: RunRow, image: DataRow, hashes: Hashes, known: Known) -> ScoreRow:
+def described(run: RunRow, image: DataRow) -> ScoreRow:
+    """Give the scores of a result but for what is measured: what the other tables say of it."""
     row = ScoreRow(**{name: getattr(run, name) for name in SHARED})
     row.hr_sha256, row.true_kernel_sha256 = image.hr_sha256, image.kernel_sha256
     row.degradation, row.settings = _changed_parameters(image), _changed_settings(run)
+    return row
+
+
+def score_run(workspace: Workspace, run: RunRow, image: DataRow, hashes: Hashes, known: Known) -> ScoreRow:
+    """Score one result; what is not `known` is measured. What goes wrong is in the row."""
+    row = described(run, image)
     if run.status != "ok":
         return row
     try:

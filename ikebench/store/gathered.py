@@ -1,4 +1,4 @@
-"""Scores of one workspace or Parquet file, or of several as one table: what is taken, and what does not go together."""
+"""Scores of one or several workspaces, bundles or Parquet files as one table: what is taken, what contradicts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ikebench.errors import UserError, unknown
-from ikebench.store.rows import DataRow, ScoreRow
+from ikebench.store.bundles import opened
+from ikebench.store.rows import Case, DataRow, ScoreRow
 from ikebench.store.tables import read_frame, read_rows
 from ikebench.store.workspace import Workspace
 
@@ -29,6 +30,11 @@ class Filter:
     methods: Sequence[str] | None = None
     kinds: Sequence[str] | None = None
     scales: Sequence[int] | None = None
+
+    def takes(self, row: Case) -> bool:
+        """Say whether a row is wanted; one without a method is whatever the methods are."""
+        wanted = ((self.sets, "set"), (self.kinds, "kind"), (self.scales, "scale"), (self.methods, "method"))
+        return all(values is None or getattr(row, name, values[0]) in values for values, name in wanted)
 
     def of(self, scores: "pd.DataFrame") -> "pd.DataFrame":
         """Take the rows that are wanted.
@@ -54,7 +60,7 @@ class Filter:
 
 
 def gather(sources: Sequence[Path], wanted: Filter = Filter()) -> tuple["pd.DataFrame", list[str]]:
-    """Read the scores of workspaces and Parquet files as one table; what else should be said comes in lines.
+    """Read the scores of workspaces, bundles and Parquet files as one table; what else should be said comes in lines.
 
     Left out are scores on images that a workspace has made anew since, and those of older versions of a method than
     others have. Of equal rows, one is taken.
@@ -102,6 +108,11 @@ def scores_table(source: Path) -> Path:
 
 
 def _read(source: Path, lines: list[str]) -> "pd.DataFrame":
+    with opened(source, "scores.parquet", "data.parquet") as folder:
+        return _read_folder(folder, lines)
+
+
+def _read_folder(source: Path, lines: list[str]) -> "pd.DataFrame":
     path = scores_table(source)
     scores, workspace = read_frame(path, ScoreRow), Workspace(source)
     if path != workspace.scores_table or not workspace.data_table.exists():

@@ -35,10 +35,10 @@ SCHEMA = pa.schema(
 class Hashes:
     """SHA-256 of the files of a workspace, remembered from command to command. Several threads may use it."""
 
-    def __init__(self, root: Path) -> None:
-        """Remember what earlier commands found out; a damaged memory is none."""
+    def __init__(self, root: Path, *, remembered: bool = True) -> None:
+        """Remember what earlier commands found out, if they are to be believed; a damaged memory is none."""
         self.root = root
-        self._known: dict[tuple[str, str], tuple[Signature, str]] = _read(self._file)
+        self._known: dict[tuple[str, str], tuple[Signature, str]] = _read(self._file) if remembered else {}
         self._unsettled: set[tuple[str, str]] = set()
         self._changed = False
         self._locks: dict[tuple[str, str], Lock] = {}

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ikebench.files import write_atomic
-from ikebench.store.rows import RunRow
+from ikebench.store.rows import RunRow, schema_of
 from ikebench.store.workspace import Workspace, trace_path
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ SCHEMA = pa.schema(
         "value": pa.float64(),
     }
 )
+
+RESULT = ("set", "kind", "scale", "method", "image", "seed", "key")
+"""Columns that tell whose number it is, where many traces are in one table."""
+
+COLLECTED = pa.schema([*(schema_of(RunRow).field(name) for name in RESULT), *SCHEMA])
 
 
 @dataclass(frozen=True)
@@ -60,18 +65,37 @@ def read_trace(path: Path, key: str) -> list[TracePoint]:
 
 
 def read_traces(workspace: Workspace, runs: Iterable[RunRow]) -> "pd.DataFrame":
-    """Read the traces of results that ended well.
+    """Read the traces of results that ended well, those beside their SR images and those of a bundle's one table.
 
     Returns:
-        set, kind, scale, method, image, seed, stage, iteration, name, value: a row for each number.
+        set, kind, scale, method, image, seed, key, stage, iteration, name, value: a row for each number.
     """
     import pandas as pd
 
-    columns = ["set", "kind", "scale", "method", "image", "seed"]
+    columns, collected = COLLECTED.names, _read_collected(workspace.traces_table)
     rows = [
-        [*(getattr(run, name) for name in columns), point.stage, point.iteration, point.name, point.value]
+        [*(getattr(run, name) for name in RESULT), point.stage, point.iteration, point.name, point.value]
         for run in runs
         if run.status == "ok" and run.sr_path is not None
-        for point in read_trace(workspace.root / trace_path(run.sr_path), run.key)
+        for point in read_trace(workspace.root / trace_path(run.sr_path), run.key) or collected.get(run.key, [])
     ]
-    return pd.DataFrame(rows, columns=[*columns, *SCHEMA.names])
+    return pd.DataFrame(rows, columns=columns)
+
+
+def traces_bytes(traces: "pd.DataFrame") -> bytes:
+    """Write traces as `read_traces` gives them as one Parquet file."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pandas(traces, COLLECTED, preserve_index=False).replace_schema_metadata(), sink)
+    return sink.getvalue().to_pybytes()
+
+
+def _read_collected(path: Path) -> dict[str, list[TracePoint]]:
+    """Read a table of traces by the keys of their jobs; nothing where there is none or it is damaged."""
+    try:
+        rows = pq.read_table(path, schema=COLLECTED).to_pylist()
+    except (OSError, pa.ArrowException):
+        return {}
+    found: dict[str, list[TracePoint]] = {}
+    for row in rows:
+        found.setdefault(row["key"], []).append(TracePoint(**{name: row[name] for name in SCHEMA.names}))
+    return found

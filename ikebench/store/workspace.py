@@ -47,6 +47,11 @@ class Workspace:
         return self.root / "scores.parquet"
 
     @property
+    def traces_table(self) -> Path:
+        """All traces in one table, where they do not lie beside their SR images: of a bundle."""
+        return self.root / "traces.parquet"
+
+    @property
     def manifest(self) -> Path:
         """What made the workspace: commands, versions, device."""
         return self.root / "manifest.json"
@@ -60,6 +65,25 @@ class Workspace:
     def report_memory(self) -> Path:
         """How each format of the report was asked for, and which scores they show."""
         return self.root / ".report.json"
+
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Read while no ikebench changes the workspace; nothing is written for it.
+
+        Raises:
+            UserError: if one is at work in it.
+        """
+        try:
+            file = (self.root / ".lock").open("rb")
+        except OSError:  # nobody has worked here, or not on this machine
+            yield
+            return
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                raise UserError(f"another ikebench is at work in {self.root}: wait until it has ended") from None
+            yield
 
     @contextmanager
     def locked(self) -> Iterator[None]:
