@@ -21,18 +21,19 @@ class Stopped(KeyboardInterrupt):
 
 @contextmanager
 def handled(handler: Callable[[int, FrameType | None], Any], *numbers: signal.Signals) -> Iterator[None]:
-    """Handle signals in this way for a while; those that are ignored (by nohup, say) stay so, as do all in a thread."""
+    """Handle signals in this way for a while; a SIGHUP that nohup ignores stays ignored, as do all in a thread."""
     before = {}
     if threading.current_thread() is threading.main_thread():
         before = {number: signal.getsignal(number) for number in numbers}
-    heard = [number for number, known in before.items() if known != signal.SIG_IGN]
-    for number in heard:
+    if before.get(signal.SIGHUP) == signal.SIG_IGN:
+        del before[signal.SIGHUP]
+    for number in before:
         signal.signal(number, handler)
     try:
         yield
     finally:
-        for number in heard:
-            signal.signal(number, before[number])
+        for number, known in before.items():
+            signal.signal(number, known)
 
 
 def stop(number: int, _: FrameType | None) -> None:
