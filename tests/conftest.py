@@ -12,6 +12,7 @@ import skimage.data
 import torch
 from PIL import Image
 
+from ikebench.catalog import METHODS, method_class
 from ikebench.cli import main
 from ikebench.engines.local import prepare
 
@@ -20,7 +21,8 @@ torch.set_num_threads(1)  # the tests' images are too small for more, and two wa
 
 def pytest_sessionstart(session):
     """Have the workers of all tests forked from one process that has imported what they need."""
-    prepare(["ikebench.run.restoring", "ikebench.data.degrader"])
+    of_methods = {module for name in METHODS for module in getattr(method_class(name), "imports", ())}
+    prepare(["ikebench.run.restoring", "ikebench.data.degrader", *sorted(of_methods)])
 
 
 def pytest_configure(config):

@@ -257,7 +257,7 @@ import json, sys
 from pathlib import Path
 from ikebench.engines.ray import Cluster, run_ray
 from test_ray import Learning
-for event in run_ray(range(6), Learning(Path(sys.argv[1])), Cluster(None, 2, 1.0)):
+for event in run_ray(range(12), Learning(Path(sys.argv[1])), Cluster(None, 2, 1.0)):
     print(json.dumps(event.result), flush=True)
 """
 
@@ -270,9 +270,10 @@ def test_gpu_tasks_keep_their_process_unless_it_is_spoiled(tmp_path):
     command = [sys.executable, "-c", GPU_TASKS, tmp_path / "spoiled"]
     found = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
     results = [json.loads(line) for line in found.stdout.splitlines() if line.startswith("{")]
-    assert len(results) == 6 and (tmp_path / "spoiled").exists()
+    assert len(results) == 12 and (tmp_path / "spoiled").exists()
     gpus = {(result["process"], *result["gpus"]) for result in results}
-    assert len(gpus) == len({result["process"] for result in results}) <= 3  # the spoiled one is the third
+    assert len(gpus) == len({result["process"] for result in results})
+    assert len(gpus) <= 6  # 3, the spoiled one among them, and those that Ray starts where the machine is slow; not 12
     assert max(result["done"] for result in results) > 1
 
 
