@@ -3,8 +3,6 @@
 import subprocess
 import sys
 
-import pytest
-
 from ikebench.catalog import KINDS, METHODS, TRAINABLE
 
 HEAVY = ("torch", "scipy.stats", "scipy.signal", "scipy.ndimage", "scipy.sparse", "matplotlib", "pandas")
