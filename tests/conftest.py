@@ -22,7 +22,8 @@ torch.set_num_threads(1)  # the tests' images are too small for more, and two wa
 def pytest_sessionstart(session):
     """Have the workers of all tests forked from one process that has imported what they need."""
     of_methods = {module for name in METHODS for module in getattr(method_class(name), "imports", ())}
-    prepare(["ikebench.run.restoring", "ikebench.data.degrader", *sorted(of_methods)])
+    at_the_first_step = "torch._dynamo"  # Adam imports it there: a second of every process that trains
+    prepare(["ikebench.run.restoring", "ikebench.data.degrader", *sorted(of_methods), at_the_first_step])
 
 
 def pytest_configure(config):
