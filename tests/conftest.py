@@ -13,6 +13,7 @@ import torch
 from benches import make_bench
 from PIL import Image
 
+from ikebench.catalog import METHODS, method_class
 from ikebench.cli import main
 from ikebench.engines.local import prepare
 
@@ -21,7 +22,9 @@ torch.set_num_threads(1)  # the tests' images are too small for more, and two wa
 
 def pytest_sessionstart(session):
     """Have the workers of all tests forked from one process that has imported what they need."""
-    prepare(["ikebench.run.restoring", "ikebench.data.degrader"])
+    of_methods = {module for name in METHODS for module in getattr(method_class(name), "imports", ())}
+    at_the_first_step = "torch._dynamo"  # Adam imports it there: a second of every process that trains
+    prepare(["ikebench.run.restoring", "ikebench.data.degrader", *sorted(of_methods), at_the_first_step])
 
 
 def pytest_configure(config):

@@ -26,7 +26,7 @@ def start(folder, *arguments, limit=None, **environment):
     )
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=300):  # on a machine that others load, a start can take a minute
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -26,8 +26,8 @@ def task():
 BUILDERS = {
     "kernelgan": lambda: KernelGANTraining(KernelGANZSSR(iterations=3), task()),
     "dualsr": lambda: DualSRTraining(DualSR(iterations=3, crop=48), task()),
-    "ike": lambda: IKE(iterations=3, crop=64).training(task(), 2, "fp32"),
-    "ike-release": lambda: IKERelease(iterations=3, crop=64).training(task(), 2, "fp32"),
+    "ike": lambda: IKE(iterations=3, crop=48).training(task(), 2, "fp32"),
+    "ike-release": lambda: IKERelease(iterations=3, crop=48).training(task(), 2, "fp32"),
 }
 
 

@@ -1,6 +1,7 @@
 """`ikebench figure`: which pixels are shown and measured, and what is left out."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -32,9 +33,10 @@ def pixels(figure, tmp_path):
 
 def holds(drawing, crop):
     """Whether a crop stands in a drawing, each pixel a square of equally many."""
+    corners = np.argwhere((drawing == crop[0, 0]).all(axis=2))
     for times in range(1, 30):
         enlarged = crop.repeat(times, axis=0).repeat(times, axis=1)
-        for y, x in np.argwhere((drawing == enlarged[0, 0]).all(axis=2)):
+        for y, x in corners:
             part = drawing[y : y + len(enlarged), x : x + len(enlarged)]
             if part.shape == enlarged.shape and (part == enlarged).all():
                 return times
@@ -113,10 +115,19 @@ def test_the_crop_in_which_images_differ_most_by_trying_all():
     assert most_different(images, 24, border=8, step=2).y >= 8 > most_different(images, 24, step=2).y
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """The workspace of the first test that has made one; every test has a copy."""
+    return tmp_path_factory.mktemp("figure") / "bench"
+
+
 @pytest.fixture
-def results(ikebench, medians):
-    medians(0)
-    assert ikebench("run", "--methods", "bicubic,zssr", "--iterations", "0").code == 0
+def results(ikebench, medians, kept):
+    if not kept.exists():
+        medians(0)
+        assert ikebench("run", "--methods", "bicubic,zssr", "--iterations", "0").code == 0
+        shutil.copytree("bench", kept)
+    shutil.copytree(kept, "bench", dirs_exist_ok=True)
 
 
 def test_figure(ikebench, results):

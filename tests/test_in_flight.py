@@ -38,13 +38,14 @@ def photo(height=112, width=120, top=60):
     return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255
 
 
+SMALL_IKE = {"crop": 48, "blocks": 2, "layers": 3, "growth": 8, "u_layers": 4, "u_width": 16}
 TRAININGS = {
     "kernelgan": lambda task: KernelGANTraining(KernelGANZSSR(iterations=COUNT), task),
     "zssr": lambda task: ZSSRTraining(ZSSR(iterations=COUNT, width=16), task, 2, bicubic_kernel(2)),
     "dualsr": lambda task: DualSRTraining(DualSR(iterations=COUNT, width=16, crop=64), task),
-    "ike": lambda task: IKE(iterations=COUNT, crop=48).training(task, 2, "fp32"),
-    "ike in bf16": lambda task: IKE(iterations=COUNT, crop=48).training(task, 2, "bf16"),
-    "ike-release": lambda task: IKERelease(iterations=COUNT, crop=48).training(task, 2, "fp32"),
+    "ike": lambda task: IKE(iterations=COUNT, **SMALL_IKE).training(task, 2, "fp32"),
+    "ike in bf16": lambda task: IKE(iterations=COUNT, **SMALL_IKE).training(task, 2, "bf16"),
+    "ike-release": lambda task: IKERelease(iterations=COUNT, **SMALL_IKE).training(task, 2, "fp32"),
 }
 
 
@@ -221,9 +222,9 @@ METHODS = {
     "zssr": (ZSSR(iterations=70, width=8, layers=3, crop=32, patience=40), 2),
     "dualsr": (DualSR(iterations=3, width=8, crop=40), 4),
     "dualsr chunk by chunk": (DualSR(iterations=53, width=8, layers=3, crop=40), 2),
-    "ike": (IKE(iterations=4, crop=48), 2),
+    "ike": (IKE(iterations=3, **SMALL_IKE), 2),
     "ike chunk by chunk": pytest.param(IKE(iterations=53, crop=48), 2, marks=pytest.mark.slow),
-    "ike-release": (IKERelease(iterations=4, crop=48), 2),
+    "ike-release": (IKERelease(iterations=3, **SMALL_IKE), 2),
 }
 
 
@@ -249,7 +250,7 @@ def test_together_as_alone(method, scale):
 
 def test_one_that_diverges_leaves_the_others():
     good, bad = tasks()[0], replace(tasks()[1], lr=1e30 * photo(60, 60))
-    method = IKE(iterations=3, crop=48)
+    method = IKE(iterations=3, **SMALL_IKE)
     with pytest.raises(SomeFailed, match="1 tasks failed") as failed:
         method([good, bad, good], 2)
     first, error, last = failed.value.outcomes
@@ -337,7 +338,7 @@ def test_the_memory_format_of_convs_is_the_devices(monkeypatch):
 
 def test_the_gpu_benchmark_runs_without_one(tmp_path):
     script = Path(__file__).resolve().parent.parent / "benchmarks/gpu.py"
-    few = ("--device", "cpu", "--methods", "zssr", "--iterations", "2", "--in-flight", "1,2", "--side", "48")
+    few = ("--device", "cpu", "--methods", "zssr", "--iterations", "1", "--in-flight", "1,2", "--side", "40")
     subprocess.run([sys.executable, script, *few, "--output", tmp_path / "gpu.md"], check=True, capture_output=True)
     text = (tmp_path / "gpu.md").read_text()
     assert text.count("\n## ") == 5 and text.count("| zssr x2 |") == 3 and "| +0.0000 | +0.0000 |" in text

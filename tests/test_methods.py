@@ -12,7 +12,8 @@ from baselines.normalisation import Normalisation
 from degradations.resample import bicubic_kernel
 from ikebench.catalog import METHODS, method_class, uses
 
-SMALL = {"iterations": 2, "blocks": 2, "width": 8, "groups": 2, "reduction": 4}  # where a method has such a field
+# Where a method has such a field.
+SMALL = {"iterations": 2, "blocks": 2, "width": 8, "growth": 8, "u_width": 8, "groups": 2, "reduction": 4}
 FIXED = {"ike": ("blocks",), "ike-release": ("blocks",)}  # fields of that name with another meaning
 
 CASES = [pytest.param(name, scale, id=f"{name}-x{scale}") for name in METHODS for scale in method_class(name).scales]

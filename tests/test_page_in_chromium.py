@@ -88,12 +88,16 @@ def chromium(*arguments):
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
 
 
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    return page(tmp_path_factory.mktemp("page"))
+
+
 @pytest.fixture(scope="module", params=WIDTHS)
-def found(request, tmp_path_factory):
+def found(request, drawn, tmp_path_factory):
     """What a script at the end of the page saw and did."""
-    folder = tmp_path_factory.mktemp("page")
-    path = page(folder)
-    text = path.read_text(encoding="utf-8")
+    folder = tmp_path_factory.mktemp("probed")
+    path, text = folder / "page.html", drawn.read_text(encoding="utf-8")
     path.write_text(text.replace("<head>", "<head>" + LISTEN).replace("</body>", PROBE + "</body>"), encoding="utf-8")
     frame = folder / "frame.html"
     frame.write_text(FRAME.replace("PAGE", path.name).replace("WIDTH", str(request.param)))
@@ -143,10 +147,10 @@ def test_the_first_column_stays_on_a_narrow_screen(found):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_a_screenshot_is_of_the_width(tmp_path, width):
+def test_a_screenshot_is_of_the_width(drawn, tmp_path, width):
     cv2 = pytest.importorskip("cv2")
     target = tmp_path / "page.png"
     arguments = (f"--window-size={width},900", f"--screenshot={target}", "--hide-scrollbars")
-    chromium(f"--user-data-dir={tmp_path / 'profile'}", *arguments, page(tmp_path).as_uri())
+    chromium(f"--user-data-dir={tmp_path / 'profile'}", *arguments, drawn.as_uri())
     image = cv2.imread(str(target))
     assert image.shape[1] == width and image.std() > 5

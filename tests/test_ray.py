@@ -92,7 +92,7 @@ def test_a_killed_workers_job_runs_again_and_all_is_as_local_to_the_byte(ikebenc
     process = start(tmp_path, "run", *run, "--engine", "ray", "--checkpoint-every", "10")
     wait_for(lambda: len(checkpoints(tmp_path)) == 2)
     os.kill(int(started(watched)[0][0]), signal.SIGKILL)
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 0 and "4 jobs run, 0 already done, 0 failed" in err, err
     assert "[4/4 jobs] watched" in err
     assert len(started(watched)) == 5 and watched.read_text().count("end") == 4
@@ -149,7 +149,7 @@ def cluster(watched):  # its nodes have the environment of the moment they start
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with subprocess.Popen([sys.executable, "-c", CLUSTER], text=True, **pipes) as process:
         yield Cluster(process.stdout.readline().strip(), process)
-        process.communicate(timeout=60)  # the end of its input ends it
+        process.communicate(timeout=300)  # the end of its input ends it
 
 
 @pytest.mark.slow
@@ -161,7 +161,7 @@ def test_a_running_cluster_that_wins_and_loses_a_node_in_mid_run(tmp_path, clust
     wait_for(lambda: node in {where for _, where in started(watched)})
     wait_for(lambda: len(checkpoints(tmp_path)) == 2)
     cluster.kill_node()
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 0 and "4 jobs run, 0 already done, 0 failed" in err, err
     assert watched.read_text().count("resumed") == 1
     assert len(started(watched)) == 5 and len(results("bench")[0]) == 4
@@ -176,7 +176,7 @@ def test_ctrl_c_ends_the_tasks_and_leaves_nothing_half_written(ikebench, tmp_pat
     )
     wait_for(lambda: len(started(watched)) == 2)
     os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 130 and "Traceback" not in err, err
     assert not any(is_alive(pid) for pid, _ in started(watched))
     assert not [path for path in Path("bench/sr").rglob("*") if path.is_file()]
@@ -257,7 +257,7 @@ import json, sys
 from pathlib import Path
 from ikebench.engines.ray import Cluster, run_ray
 from test_ray import Learning
-for event in run_ray(range(6), Learning(Path(sys.argv[1])), Cluster(None, 2, 1.0)):
+for event in run_ray(range(12), Learning(Path(sys.argv[1])), Cluster(None, 2, 1.0)):
     print(json.dumps(event.result), flush=True)
 """
 
@@ -268,11 +268,12 @@ def test_gpu_tasks_keep_their_process_unless_it_is_spoiled(tmp_path):
     told = {"RAY_OVERRIDE_RESOURCES": '{"GPU": 2}', "CUDA_VISIBLE_DEVICES": "0,1"}
     environment = {**os.environ, **told, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", GPU_TASKS, tmp_path / "spoiled"]
-    found = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
+    found = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=True)
     results = [json.loads(line) for line in found.stdout.splitlines() if line.startswith("{")]
-    assert len(results) == 6 and (tmp_path / "spoiled").exists()
+    assert len(results) == 12 and (tmp_path / "spoiled").exists()
     gpus = {(result["process"], *result["gpus"]) for result in results}
-    assert len(gpus) == len({result["process"] for result in results}) <= 3  # the spoiled one is the third
+    assert len(gpus) == len({result["process"] for result in results})
+    assert len(gpus) <= 6  # 3, the spoiled one among them, and those that Ray starts where the machine is slow; not 12
     assert max(result["done"] for result in results) > 1
 
 

@@ -262,26 +262,31 @@ def test_latex_colours():
     assert "& 20.000 &" in text
 
 
-def test_report_files(tmp_path):
-    scores = full_scores()
-    paths = reports.write_report(scores, tmp_path / "report", formats=("md", "tex", "html", "csv"))
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    """Give the folder of a full report in every format, and the paths that were told."""
+    folder = tmp_path_factory.mktemp("full") / "report"
+    return folder, reports.write_report(full_scores(), folder, formats=("md", "tex", "html", "csv"))
+
+
+def test_report_files(full):
+    scores, (folder, paths) = full_scores(), full
     names = {path.name for path in paths}
-    assert names == {path.name for path in (tmp_path / "report").iterdir()}  # nothing temporary is left
+    assert names == {path.name for path in folder.iterdir()}  # nothing temporary is left
     keys = ("table2", "table3", "other")
     pictures = {"sample-forest.svg", "my_set-forest.svg", "cost.svg"}
     assert names == {"report.md", "report.html", "summary.csv", "paired.csv"} | pictures | {
         f"{s}-{k}.tex" for s in ("sample", "my_set") for k in keys
     }
     pd.testing.assert_frame_equal(
-        pd.read_csv(tmp_path / "report" / "summary.csv")[["set", "kind", "method", "psnr", "n_failed"]],
+        pd.read_csv(folder / "summary.csv")[["set", "kind", "method", "psnr", "n_failed"]],
         summarise(scores)[["set", "kind", "method", "psnr", "n_failed"]],
         check_dtype=False,
     )
 
 
-def test_markdown_report_order_and_failures(tmp_path):
-    (path,) = reports.write_report(full_scores(), tmp_path, formats=("md",))
-    text = path.read_text(encoding="utf-8")
+def test_markdown_report_order_and_failures(full):
+    text = (full[0] / "report.md").read_text(encoding="utf-8")
     places = [text.index(part) for part in ("## Verdict", "## Tables", "## Paired differences", "## Failures")]
     assert places == sorted(places)
     assert "1 of 420 runs failed." in text
@@ -290,9 +295,8 @@ def test_markdown_report_order_and_failures(tmp_path):
     assert "| Bilateral ×2 PSNR |" in text and "Median ×2 PSNR" in text.split("Bilateral ×2 PSNR")[1].splitlines()[0]
 
 
-def test_html_is_self_contained_and_escaped(tmp_path):
-    path, *_ = reports.write_report(full_scores(), tmp_path, formats=["html"])
-    text = path.read_text(encoding="utf-8")
+def test_html_is_self_contained_and_escaped(full):
+    text = (full[0] / "report.html").read_text(encoding="utf-8")
     assert not re.search(r"https?://|<script src|<link|@import|url\(| src=\"(?!data:|{)", text)
     assert "my_own&amp;50%" in text and "&lt;2 GiB&gt;" in text
     assert text.count("<table") == text.count("</table>") == 16

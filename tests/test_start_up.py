@@ -1,36 +1,42 @@
 """Commands that start at once: what they do not need is not imported."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 
 SCRIPT = """
-import sys
+import json, sys
 from ikebench.cli import main
-try:
-    main(sys.argv[1:])
-except SystemExit as stop:
-    assert stop.code == 0, stop.code
-print("imported:", *sorted({"torch", "scipy.stats", "matplotlib", "ray", "skimage"} & set(sys.modules)))
+for arguments in json.loads(sys.argv[1]):
+    try:
+        main(arguments)
+    except SystemExit as stop:
+        assert stop.code == 0, stop.code
+    print("imported:", *{"torch", "scipy.stats", "matplotlib", "ray", "skimage"} & set(sys.modules), flush=True)
 """
 
 
-def imported(folder, *arguments):
-    """Run a command in a process of its own; gives what it has imported of what is heavy, and its output."""
+def imported(folder, *commands):
+    """Run commands one after the other in a fresh process; gives after each what is imported of what is heavy, and
+    its output.
+    """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", SCRIPT, *arguments]
-    ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert ended.returncode == 0, ended.stderr
-    out, _, heavy = ended.stdout.rpartition("imported:")
-    return set(heavy.split()), out + ended.stderr
+    command = [sys.executable, "-c", SCRIPT, json.dumps(commands)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    ended = subprocess.run(command, cwd=folder, env=environment, text=True, **pipes)
+    assert ended.returncode == 0, ended.stdout
+    parts = re.findall(r"(.*?)^imported:(.*?)$", ended.stdout, re.DOTALL | re.MULTILINE)
+    assert len(parts) == len(commands)
+    return [(heavy.split(), out) for out, heavy in parts]
 
 
-@pytest.mark.parametrize("what", ["methods", "kinds", "datasets", "metrics"])
-def test_lists(tmp_path, what):
-    heavy, out = imported(tmp_path, "list", what)
-    assert not heavy and len(out.splitlines()) > 2
+def test_lists(tmp_path):
+    for heavy, out in imported(tmp_path, *(("list", what) for what in ("methods", "kinds", "datasets", "metrics"))):
+        assert not heavy and len(out.splitlines()) > 2
 
 
 @pytest.mark.html
@@ -45,6 +51,5 @@ def test_what_has_nothing_to_train_knows_no_torch(ikebench, photos):
         ("score",): "as it was: ",
         ("report", "--format", "md,tex,csv"): "report.md",
     }
-    for arguments, words in expected.items():
-        heavy, out = imported(photos.parent, *arguments)
+    for (arguments, words), (heavy, out) in zip(expected.items(), imported(photos.parent, *expected), strict=True):
         assert words in out and not heavy, arguments

@@ -99,7 +99,7 @@ RESUMED = [
     pytest.param(KernelGANZSSR(iterations=13, width=8), 4, 33, id="kernelgan-zssr in the last scale"),
     pytest.param(ZSSR(iterations=130, width=8, patience=40), 2, 125, id="zssr after a change of rate"),
     pytest.param(DualSR(iterations=12, width=8, crop=48), 4, 20, id="dualsr in the second round"),
-    pytest.param(IKERelease(iterations=12, crop=48), 2, 8, id="ike-release"),
+    pytest.param(IKERelease(iterations=8, crop=48, blocks=2, growth=8, u_width=16), 2, 7, id="ike-release"),
 ]
 
 
@@ -114,12 +114,16 @@ def test_a_resumed_method_ends_where_an_uninterrupted_one_does(method, scale, af
         np.testing.assert_array_equal(restored.kernel, straight.kernel)
 
 
-@pytest.mark.parametrize("quirks", ["none", pytest.param("all", marks=pytest.mark.slow)])
-def test_kernelgan_finds_an_anisotropic_kernel(quirks):
+@pytest.mark.parametrize(
+    ("quirks", "iterations"),
+    [("none", 400), *(pytest.param(quirks, 1000, marks=pytest.mark.slow) for quirks in ("none", "all"))],
+)
+def test_kernelgan_finds_an_anisotropic_kernel(quirks, iterations):
     _, lr = pair(320, 400)
-    method = KernelGANZSSR(iterations=1000, quirks=quirks)
+    method = KernelGANZSSR(iterations=iterations, quirks=quirks)
     # The game is chaotic: the last bit of a convolution, so the type of CPU, decides about as much as the seed does.
-    # Seeds 0 to 4 end between 0.89 and 0.97 and bicubic has 0.857, so the mean of two runs is asked for.
+    # Seeds 0 to 4 end between 0.89 and 0.97 (0.91 and 0.94 after 400 iterations) and bicubic has 0.857, so the mean
+    # of two runs is asked for.
     correlations = []
     for seed in range(2):
         training = KernelGANTraining(method, Task(lr, seed=seed))
