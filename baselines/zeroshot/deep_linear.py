@@ -73,7 +73,7 @@ class _ComposeDense(torch.autograd.Function):
             throughs.insert(0, through.flatten(1, 2))  # (outputs, g growth, m, m)
             wider = F.conv_transpose2d(throughs[0], weight.flatten(0, 1), groups=count)
             kernels = wider.unflatten(1, (count, inputs))  # (outputs, g, 1 + inputs + ..., m + 2, m + 2)
-            kernels[..., 1:-1, 1:-1] += direct
+            kernels[..., 1:-1, 1:-1].add_(direct)
         ctx.save_for_backward(*stacked[:-1], *throughs)
         return kernels
 
@@ -106,23 +106,15 @@ def _places(stacked: Sequence[Tensor]) -> list[Tensor]:
 def convolution(
     kernel: Tensor, bias: Tensor | None = None, *, stride: int = 1, padding: int = 0
 ) -> Callable[[Tensor], Tensor]:
-    """Give the convolution with one composed kernel (outputs, inputs, m, m) and bias (outputs,); see `convolutions`."""
-    [convolve] = convolutions(kernel[None], None if bias is None else bias[None], stride=stride, padding=padding)
-    return convolve
-
-
-def convolutions(
-    kernels: Tensor, biases: Tensor | None = None, *, stride: int = 1, padding: int = 0
-) -> list[Callable[[Tensor], Tensor]]:
-    """Give the convolutions with g composed kernels, as functions of images (n, inputs, h, w).
+    """Give the convolution with a composed kernel, as a function of images (n, inputs, h, w).
 
     The mathematics of `F.conv2d` with this stride and (zero) padding, several times as fast on a CPU where the image
     wants its gradient: processors convolve many channels at once, and composition leaves one or two. So every
     PHASES x PHASES px become as many channels, and the kernel follows.
 
     Args:
-        kernels: (g, outputs, inputs, m, m).
-        biases: (g, outputs).
+        kernel: (outputs, inputs, m, m).
+        bias: (outputs,).
         stride: a divisor of PHASES.
         padding: px on every side.
 
@@ -131,12 +123,14 @@ def convolutions(
     """
     if PHASES % stride:
         raise ValueError(f"stride must divide {PHASES}, not be {stride}")
-    wide = _between_phases(kernels.flatten(0, 1), stride).unflatten(0, (len(kernels), -1))
-    wide_biases: Sequence[Tensor | None] = [None] * len(kernels)
-    if biases is not None:
-        wide_biases = biases.repeat_interleave((PHASES // stride) ** 2, dim=1).unbind()
-    across = partial(_convolve_phases, side=kernels.shape[-1], stride=stride, padding=padding)
-    return [partial(across, kernel=kernel, bias=bias) for kernel, bias in zip(wide.unbind(), wide_biases, strict=True)]
+    return partial(
+        _convolve_phases,
+        kernel=_between_phases(_moved(kernel, stride)),
+        bias=None if bias is None else bias.repeat_interleave((PHASES // stride) ** 2),
+        side=kernel.shape[-1],
+        stride=stride,
+        padding=padding,
+    )
 
 
 def _convolve_phases(
@@ -171,40 +165,47 @@ def unfold(phases: Tensor) -> Tensor:
     return F.pixel_shuffle(phases, PHASES)
 
 
-def folded_kernels(kernels: Tensor) -> Tensor:
+def folded_kernels(groups: Sequence[Tensor]) -> list[Tensor]:
     """Give the kernels that do to folded images what these, with zero padding m // 2, do to images.
 
     Args:
-        kernels: (..., outputs, inputs, m, m), m odd.
+        groups: of kernels (g, outputs, inputs, m, m), m odd and the same.
 
     Returns:
-        (..., outputs PHASES^2, inputs PHASES^2, t, t), t odd; to be used with zero padding t // 2.
+        (g, outputs PHASES^2, inputs PHASES^2, t, t) each, t odd; to be used with zero padding t // 2.
     """
-    before = -(kernels.shape[-1] // 2) % PHASES
-    folded = _between_phases(kernels.flatten(0, -4), 1, before)
-    return folded.unflatten(0, (*kernels.shape[:-4], -1))
+    before = -(groups[0].shape[-1] // 2) % PHASES
+    moved = _moved(torch.cat([kernels.flatten(0, 2) for kernels in groups]), 1, before)
+    shapes = [kernels.shape[:3] for kernels in groups]
+    parts = moved.split([shape.numel() for shape in shapes])
+    return [_between_phases(part.unflatten(0, shape)) for part, shape in zip(parts, shapes, strict=True)]
 
 
-def _between_phases(kernel: Tensor, stride: int, before: int = 0) -> Tensor:
-    """Give the kernel from every phase of the image to every phase of the result.
+def _moved(kernels: Tensor, stride: int, before: int = 0) -> Tensor:
+    """Move kernels (..., m, m) by before + stride r px in y and x, for every phase r of the result.
 
-    Result px (PHASES / stride) j + r sees image px from PHASES j + stride r + before on: the kernel, moved that far, in
-    steps of PHASES.
-
-    Args:
-        kernel: (outputs, inputs, m, m).
-        stride: a divisor of PHASES.
-        before: px.
+    Result px (PHASES / stride) j + r sees image px from PHASES j + stride r + before on.
 
     Returns:
-        (outputs (PHASES / stride)^2, inputs PHASES^2, t, t), t the taps of side PHASES that hold m + PHASES - stride
-        + before px.
+        (..., phases in y, in x, span, span), span a multiple of PHASES.
     """
-    outputs, inputs, side, _ = kernel.shape
-    largest = PHASES - stride  # move
+    side = kernels.shape[-1]
+    largest = PHASES - stride
     span = math.ceil((side + largest + before) / PHASES) * PHASES
     # the window of span px from largest - d on is moved by d
-    padded = F.pad(kernel, (before + largest, span - side - before) * 2)
-    moved = padded.unfold(2, span, stride).unfold(3, span, stride).flip(2, 3)  # (outputs, inputs, r, c, span, span)
-    moved = moved.permute(0, 2, 3, 1, 4, 5).reshape(-1, inputs, span, span)
-    return F.pixel_unshuffle(moved, PHASES)
+    padded = F.pad(kernels, (before + largest, span - side - before) * 2)
+    return padded.unfold(-2, span, stride).unfold(-2, span, stride).flip(-4, -3)
+
+
+def _between_phases(moved: Tensor) -> Tensor:
+    """Give the kernels from every phase of the image to every phase of the result, channels-last.
+
+    Args:
+        moved: (..., outputs, inputs, rows r, columns c, t PHASES, t PHASES).
+
+    Returns:
+        (..., outputs r c, inputs PHASES^2, t, t).
+    """
+    taps = moved.unflatten(-1, (-1, PHASES)).unflatten(-3, (-1, PHASES))  # (..., o, i, r, c, t, p, t, q)
+    taps = taps.movedim((-8, -6, -5, -4, -2, -7, -3, -1), tuple(range(-8, 0)))  # (..., o, r, c, t, t, i, p, q)
+    return taps.flatten(-8, -6).flatten(-3).movedim(-1, -3)

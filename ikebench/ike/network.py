@@ -63,11 +63,13 @@ def folded_maps(blocks: Sequence[DenseBlock]) -> list[tuple[Tensor, Tensor]]:
     Blocks of one shape are composed together; and here, once, so that a step that uses them in several places pays
     once.
     """
+    groups = _of_one_shape(blocks)
+    composed = [compose_dense([(list(block.weights), list(block.biases)) for block in alike]) for alike in groups]
+    kernels = folded_kernels([kernels for kernels, _ in composed])
     found: dict[DenseBlock, tuple[Tensor, Tensor]] = {}
-    for alike in _of_one_shape(blocks):
-        kernels, biases = compose_dense([(list(block.weights), list(block.biases)) for block in alike])
-        folded = folded_kernels(kernels), biases.repeat_interleave(PHASES**2, dim=1)
-        found |= zip(alike, zip(*(maps.unbind() for maps in folded), strict=True), strict=True)
+    for alike, folded, (_, biases) in zip(groups, kernels, composed, strict=True):
+        of_phases = biases.repeat_interleave(PHASES**2, dim=1)
+        found |= zip(alike, zip(folded.unbind(), of_phases.unbind(), strict=True), strict=True)
     return [found[block] for block in blocks]
 
 
@@ -139,35 +141,41 @@ class Stage:
         size, sides = x.shape[-2:], [1, x.shape[1] - 1]
         if self.shifts is not None:
             sides[1:] = [x.shape[1] - 2, 1]
-        inside = None
+        within: Map = _kept
         if self.folded:
             margins = (0, -size[1] % PHASES, 0, -size[0] % PHASES)
-            if any(margins):  # beyond the image is nothing, whatever a map makes of it
-                inside = fold(F.pad(x.new_ones(1, 1, *size), margins))
-            x, sides = fold(F.pad(x, margins) if any(margins) else x), [side * PHASES**2 for side in sides]
+            if any(margins):
+                within = _inside(F.pad(x.new_ones(1, 1, *size), margins))
+                x = F.pad(x, margins)
+            x, sides = fold(x), [side * PHASES**2 for side in sides]
         x_a, x_b, *kept = x.split(sides, dim=1)
-        for coupling in self._couplings(kept, inside)[::step]:
+        for coupling in self._couplings(kept, within)[::step]:
             x_a, x_b = each(coupling, x_a, x_b)
         x = torch.cat([x_a, x_b, *kept], dim=1)
         return unfold(x)[..., : size[0], : size[1]] if self.folded else x
 
-    def _couplings(self, kept: Sequence[Tensor], inside: Tensor | None) -> list[Coupling]:
+    def _couplings(self, kept: Sequence[Tensor], within: Map) -> list[Coupling]:
         shifts: Sequence[Tensor | None] = [None] * len(self.maps)
         if self.shifts is not None:
-            shifts = self.shifts(kept[0])
-        if inside is None:
-            return [Coupling(*maps, shift) for maps, shift in zip(self.maps, shifts, strict=True)]
-
-        def cut(x: Tensor) -> Tensor:
-            return (x.unflatten(1, (-1, PHASES**2)) * inside[:, None]).flatten(1, 2)
-
-        def within(of: Map) -> Map:
-            return lambda x: cut(of(x))
-
+            shifts = [within(shift) for shift in self.shifts(kept[0])]
         return [
-            Coupling(within(phi), within(sigma), None if shift is None else cut(shift))
+            Coupling(_then(phi, within), _then(sigma, within), shift)
             for (phi, sigma), shift in zip(self.maps, shifts, strict=True)
         ]
+
+
+def _kept(found: Tensor) -> Tensor:
+    return found
+
+
+def _then(first: Map, second: Map) -> Map:
+    return lambda x: second(first(x))
+
+
+def _inside(ones: Tensor) -> Map:
+    """Give what keeps folded images 0 beyond the image, where `ones` (1, 1, h, w) is 0, whatever a map finds there."""
+    mask = fold(ones)[:, None]  # (1, 1, PHASES^2, h / PHASES, w / PHASES)
+    return lambda found: (found.unflatten(1, (-1, PHASES**2)) * mask).flatten(1, 2)
 
 
 class CouplingBlock(nn.Module):
