@@ -154,8 +154,8 @@ class IKETraining:
         if not self.ike.lambda_forward:
             return []
         fake = self._downscaled(encoded, crop).transpose(0, 1)  # (1, 3, c/s, c/s)
-        scores = [self._wide(self.pd1, image) for image in (inputs["real"], fake + inputs["fake_noise"])]
-        loss = losses.discriminator_loss(*scores)
+        scores = self._wide(self.pd1.each, torch.stack([inputs["real"], fake + inputs["fake_noise"]]))
+        loss = losses.discriminator_loss(scores)
         descend(loss, self.pd1_adam)
         return [loss]
 
@@ -184,8 +184,8 @@ class IKETraining:
             return []
         with torch.no_grad():
             sr = self._super_resolve(crop, z, self.flow.composed(), self.z_up)
-        images = [inputs["crop"], *_tiles(sr.transpose(0, 1), self.scale).split(1)]  # (1, 3, c, c) each
-        loss = losses.discriminator_loss(*(self._wide(self.pd2, image) for image in images))
+        images = torch.cat([inputs["crop"], _tiles(sr.transpose(0, 1), self.scale)])  # (1 + s^2, 3, c, c)
+        loss = losses.discriminator_loss(self._wide(self.pd2.each, images[:, None]))
         descend(loss, self.pd2_adam)
         return [loss]
 
