@@ -96,8 +96,9 @@ class DualSRTraining:
         loss = torch.stack(terms).sum()
         descend(loss, self.up_adam, self.down_adam)
 
-        fake_loss = _gan_loss(self.judge(fake_lr.detach()), real=False)  # the fake from before the step (release)
-        real_loss = _gan_loss(self.judge(_shaved(lr, self.fake_side)), real=True)
+        images = torch.stack([fake_lr.detach(), _shaved(lr, self.fake_side)])  # the fake from before the step (release)
+        fake_scores, real_scores = self.judge.each(images)
+        fake_loss, real_loss = _gan_loss(fake_scores, real=False), _gan_loss(real_scores, real=True)
         judge_loss = 0.5 * (real_loss + fake_loss)
         descend(judge_loss, self.judge_adam)
         return torch.stack([loss, judge_loss]).detach()

@@ -81,8 +81,7 @@ class KernelGANTraining:
 
         with torch.no_grad():  # the fake to judge is made anew (release)
             fake = filter_valid(inputs["crop"], self.down.kernel(), SCALE)
-        real_scores = self.judge(inputs["real"])
-        fake_scores = self.judge(fake + inputs["fake_noise"])
+        real_scores, fake_scores = self.judge.each(torch.stack([inputs["real"], fake + inputs["fake_noise"]]))
         judge_loss = 0.5 * ((real_scores - 1).abs().mean() + fake_scores.abs().mean())
         descend(judge_loss, self.judge_adam)
         return torch.stack([loss, judge_loss]).detach()

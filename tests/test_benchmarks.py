@@ -1,6 +1,7 @@
 """The plain forms that speed is measured against are plain; tests/test_step_for_step.py says that they are right."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 import skimage.data
@@ -13,6 +14,7 @@ from baselines.dualsr import DualSR
 from baselines.dualsr_training import DualSRTraining
 from baselines.kernelgan import KernelGANZSSR
 from baselines.kernelgan_training import KernelGANTraining
+from baselines.zeroshot import discriminator
 from benchmarks.plain import plain_form
 from ikebench.ike.method import IKE
 from ikebench.ike.release import IKERelease
@@ -41,6 +43,14 @@ def test_plain_steps_are_plain(name):
     assert layered["work"] > 1.5 * ours["work"]
     assert layered[64, 3, 7, 7] >= ours[64, 3, 7, 7] > 0
     assert layered[64, 64, 1, 1] >= ours[64, 64, 1, 1] + 5
+
+
+def test_a_step_of_ike_is_few_launches_on_a_gpu(monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
+    from launches import operators
+
+    monkeypatch.setattr(discriminator, "score_patches", discriminator.score_in_layers)
+    assert 500 < operators(BUILDERS["ike"]()) < 1200
 
 
 def convolutions(step):

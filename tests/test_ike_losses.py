@@ -61,4 +61,4 @@ def test_mask_lets_no_gradient_through():
 def test_gan_losses():
     scores = torch.tensor([0.25, 0.75])
     assert losses.gan_loss(scores, losses.REAL).item() == pytest.approx(0.5)
-    assert losses.discriminator_loss(torch.tensor([0.9]), torch.tensor([0.3])).item() == pytest.approx(0.2)
+    assert losses.discriminator_loss(torch.tensor([[0.9], [0.3]])).item() == pytest.approx(0.2)

@@ -184,6 +184,9 @@ class Recorder(torch.nn.Module):
         self.shown.append(images.detach().clone())
         return self.weight * images.mean(dim=(1, 2, 3))
 
+    def each(self, images):
+        return torch.stack([self(image) for image in images])
+
     def frozen(self, images):
         return self(images)
 

@@ -3,17 +3,19 @@
 import pytest
 import torch
 
-from baselines.zeroshot.deep_linear import convolution
+from baselines.zeroshot.deep_linear import compose_dense, convolution, fold, unfold
 from ikebench.ike.network import (
+    Coupling,
     DenseBlock,
     DenseShape,
     IKENet,
     channels_to_colours,
     colours_to_channels,
+    convolve,
     decode,
-    dense_maps,
     depth_to_space,
     encode,
+    folded_maps,
     space_to_depth,
 )
 
@@ -32,23 +34,23 @@ def test_decode_is_the_inverse_of_encode(scale, tri_channel, activation):
     for parameter in net.parameters():
         parameter.data += 0.01 * torch.randn(parameter.shape, generator=generator)  # biases too
     image = torch.randn(3, 1, 16 * scale, 12 * scale, generator=generator)
-    encoded = encode(image, net.couplings())
+    encoded = encode(image, net.composed())
     assert encoded.shape == (3, scale**2, 16, 12)
-    assert (encoded - encode(image, IKENet.couplings(net))).abs().max() == 0
+    assert (encoded - encode(image, IKENet.composed(net))).abs().max() == 0
     assert (encoded[:, :1] - image[:, :, ::scale, ::scale]).abs().max() > 0.01  # it does something
-    assert (decode(encoded, net.couplings()) - image).abs().max() < 2e-5
+    assert (decode(encoded, net.composed()) - image).abs().max() < 2e-5
 
 
 def test_inverse_needs_rho_first():
     """The order of Table 1 matters: the release's reverse pass, with rho still inside y_a, is not the inverse."""
     generator = torch.Generator().manual_seed(0)
     net = IKENet(2, blocks=1, shape=dense_shape(), tri_channel=True, generator=generator)
-    [[coupling]] = net.couplings()
-    x = torch.randn(1, 4, 16, 16, generator=generator)
-    y_a, y_b, y_res = coupling.split(coupling.forward(x))
-    wrong_x_b = y_b - coupling.sigma(y_a)
-    assert (wrong_x_b - x[:, 1:3]).abs().max() > 1e-2
-    assert (coupling.inverse(coupling.forward(x)) - x).abs().max() < 1e-5
+    x_a, x_b, x_res = (torch.randn(1, channels, 16, 16, generator=generator) for channels in (1, 2, 1))
+    [block] = net.blocks[0]
+    coupling = Coupling(block.phi.layered, block.sigma.layered, block.rho.layered(x_res))
+    y_a, y_b = coupling.forward(x_a, x_b)
+    assert (y_b - coupling.sigma(y_a) - x_b).abs().max() > 1e-2
+    assert all((ours - x).abs().max() < 1e-5 for ours, x in zip(coupling.inverse(y_a, y_b), (x_a, x_b), strict=True))
 
 
 @pytest.mark.parametrize(("inputs", "outputs"), [(2, 1), (1, 2), (1, 1), (14, 1)])
@@ -68,11 +70,37 @@ def test_composed_dense_block_equals_layers_inside(inputs, outputs):
         return y, gradients
 
     layered, layered_gradients = run(block.layered)
-    composed, composed_gradients = run(dense_maps([block])[0])
+    [maps] = folded_maps([block])
+    composed, composed_gradients = run(lambda x: unfold(convolve(fold(x), *maps)))
     inside = (..., slice(5, -5), slice(5, -5))
     assert (layered[inside] - composed[inside]).abs().max() < 1e-5 * layered.abs().max()
     for a, b in zip(layered_gradients, composed_gradients, strict=True):
         assert (a - b).abs().max() < 2e-5 * a.abs().max() + 2e-5
+
+
+@pytest.mark.parametrize("size", [(16, 12), (18, 14), (10, 8)])  # whole squares of px, and not
+@pytest.mark.parametrize("scale", [2, 4])
+def test_the_composed_flow_is_that_of_its_kernels_on_the_image(size, scale):
+    generator = torch.Generator().manual_seed(0)
+    net = IKENet(scale, blocks=2, shape=dense_shape(gain=0.3), tri_channel=True, generator=generator).double()
+    for parameter in net.parameters():
+        parameter.data += 0.01 * torch.randn(parameter.shape, generator=generator)
+    image = torch.randn(3, 1, *(scale * side for side in size), generator=generator, dtype=torch.float64)
+    expected = image
+    for stage in net.blocks:
+        x_a, x_b, x_res = (x := space_to_depth(expected)).split([1, x.shape[1] - 2, 1], dim=1)
+        for block in stage:
+            phi, sigma, rho = (
+                [part[0] for part in compose_dense([(of.weights, of.biases)])] for of in block.dense_blocks()
+            )
+            coupling = Coupling(
+                lambda x, of=phi: convolve(x, *of), lambda x, of=sigma: convolve(x, *of), convolve(x_res, *rho)
+            )
+            x_a, x_b = coupling.forward(x_a, x_b)
+        expected = torch.cat([x_a, x_b, x_res], dim=1)
+    encoded = encode(image, net.composed())
+    torch.testing.assert_close(encoded, expected, rtol=0, atol=1e-12)
+    torch.testing.assert_close(decode(encoded, net.composed()), image, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("size", [(8, 12), (9, 6), (5, 15)])

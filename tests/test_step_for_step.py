@@ -108,7 +108,7 @@ def test_the_first_steps(name):
 
 @pytest.mark.parametrize("name", ["kernelgan", "dualsr", "ike", "ike-release"])
 def test_the_first_steps_with_discriminators_in_tiles(name, monkeypatch):
-    monkeypatch.setattr(discriminator, "SMALLEST_IN_TILES", 1)
+    monkeypatch.setattr(discriminator, "SMALLEST_ALONE", 1)
     monkeypatch.setattr(pixel_layers, "TILE", 300)
     assert_equal_in_float64(BUILDERS[name](task(torch.float64)), 0, 2)
 

@@ -3,10 +3,14 @@
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+DenseLayers = tuple[Sequence[Tensor], Sequence[Tensor]]  # weights and biases
 
 PHASES = 4
 """Side of the squares of px that `convolution` turns into channels: measured, of 2, 4 and 8."""
@@ -30,53 +34,87 @@ def compose_chain(weights: Sequence[Tensor]) -> Tensor:
     return kernel
 
 
-def compose_dense(weights: Sequence[Tensor], biases: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+def compose_dense(blocks: Sequence[DenseLayers]) -> tuple[Tensor, Tensor]:
     """Compose linear dense blocks of one shape, all at once: layer i sees the input and the outputs of all before it.
 
     Goes from the output to the input, because there are only few output channels: each layer's part of the kernel is
-    replaced by its convolution with that layer's weights. Differentiable.
+    replaced by its convolution with that layer's weights. A bias is the weight of an input channel of ones.
+    Differentiable, once.
 
     Args:
-        weights: of layer i of all g blocks, (g, growth, inputs + i growth, k, k); of the last, (g, outputs, ..., k, k);
-            k odd.
-        biases: (g, growth) each; of the last, (g, outputs).
+        blocks: g of them; each the weights of its layers, (growth, inputs + i growth, 3, 3) of layer i and
+            (outputs, ..., 3, 3) of the last, and their biases, (growth,) and (outputs,).
 
     Returns:
-        kernels (g, outputs, inputs, m, m), m = layers (k - 1) + 1, and biases (g, outputs). With zero padding m // 2
-        the results equal the layers' own (zero-padded by k // 2 each) except in a frame of m // 2 px.
+        kernels (g, outputs, inputs, m, m), m = 2 layers + 1, and biases (g, outputs). With zero padding m // 2 the
+        results equal the layers' own (zero-padded by 1 each) except in a frame of m // 2 px.
     """
-    kernels, bias = weights[-1], biases[-1][..., None]
-    border = weights[0].shape[-1] // 2
-    for weight, layer_biases in zip(reversed(weights[:-1]), reversed(biases[:-1]), strict=True):
-        blocks, growth, inputs = weight.shape[:3]
-        direct, through_layer = kernels.split([inputs, growth], dim=2)
-        bias = bias + through_layer.sum(dim=(3, 4)) @ layer_biases[..., None]
-        channels = through_layer.transpose(0, 1).flatten(1, 2)  # (outputs, g growth, m, m)
-        spread = F.conv_transpose2d(channels, weight.flatten(0, 1), groups=blocks)  # (outputs, g inputs, m + 2, m + 2)
-        kernels = F.pad(direct, [border] * 4) + spread.unflatten(1, (blocks, inputs)).transpose(0, 1)
-    return kernels, bias[..., 0]
+    parameters = [parameter for block in blocks for layers in block for parameter in layers]
+    kernels = _ComposeDense.apply(len(blocks), *parameters).transpose(0, 1)
+    biases, kernels = kernels.split([1, kernels.shape[2] - 1], dim=2)
+    return kernels, biases.sum(dim=(2, 3, 4))
+
+
+class _ComposeDense(torch.autograd.Function):
+    """Kernels (outputs, g, 1 + inputs, m, m) of `compose_dense`, the biases' channel first, with few operators."""
+
+    @staticmethod
+    def forward(ctx: Any, count: int, *parameters: Tensor) -> Tensor:  # noqa: ANN401
+        layers = len(parameters) // (2 * count)
+        shapes = [(count, len(weight), 1 + weight.shape[1], 3, 3) for weight in parameters[:layers]]
+        whole = parameters[0].new_zeros(sum(map(math.prod, shapes)))
+        parts = whole.split([math.prod(shape) for shape in shapes])
+        stacked = [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
+        torch._foreach_copy_(_places(stacked), parameters)
+        kernels, throughs = stacked[-1].transpose(0, 1), list[Tensor]()
+        for weight in reversed(stacked[:-1]):
+            growth, inputs = weight.shape[1:3]
+            direct, through = kernels.split([inputs, growth], dim=2)
+            throughs.insert(0, through.flatten(1, 2))  # (outputs, g growth, m, m)
+            wider = F.conv_transpose2d(throughs[0], weight.flatten(0, 1), groups=count)
+            kernels = wider.unflatten(1, (count, inputs))  # (outputs, g, 1 + inputs + ..., m + 2, m + 2)
+            kernels[..., 1:-1, 1:-1].add_(direct)
+        ctx.save_for_backward(*stacked[:-1], *throughs)
+        return kernels
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        hidden, count = len(ctx.saved_tensors) // 2, slopes.shape[1]
+        gradients = list[Tensor]()
+        for weight, through in zip(ctx.saved_tensors[:hidden], ctx.saved_tensors[hidden:], strict=True):
+            of_through, of_weight, _ = torch.ops.aten.convolution_backward(
+                *(slopes.flatten(1, 2), through, weight.flatten(0, 1), None),
+                *((1, 1), (0, 0), (1, 1), True, (0, 0), count, (True, True, False)),  # stride, padding, dilation
+            )
+            gradients.append(of_weight.view(weight.shape))
+            direct = slopes[..., 1:-1, 1:-1]
+            slopes = torch.cat([direct, of_through.unflatten(1, (count, -1))], dim=2)
+        places = _places([*gradients, slopes.transpose(0, 1)])
+        found = [torch.empty_like(place, memory_format=torch.contiguous_format) for place in places]
+        torch._foreach_copy_(found, places)
+        return None, *found
+
+
+def _places(stacked: Sequence[Tensor]) -> list[Tensor]:
+    """Say where in stacked layers (g, growth, 1 + inputs, 3, 3) the parameters lie, block by block."""
+    weights = [layer[:, :, 1:].unbind() for layer in stacked]
+    biases = [layer[:, :, 0, 1, 1].unbind() for layer in stacked]
+    return [place for block in zip(*weights, *biases, strict=True) for place in block]
 
 
 def convolution(
     kernel: Tensor, bias: Tensor | None = None, *, stride: int = 1, padding: int = 0
 ) -> Callable[[Tensor], Tensor]:
-    """Give the convolution with one composed kernel (outputs, inputs, m, m) and bias (outputs,); see `convolutions`."""
-    [convolve] = convolutions(kernel[None], None if bias is None else bias[None], stride=stride, padding=padding)
-    return convolve
-
-
-def convolutions(
-    kernels: Tensor, biases: Tensor | None = None, *, stride: int = 1, padding: int = 0
-) -> list[Callable[[Tensor], Tensor]]:
-    """Give the convolutions with g composed kernels, as functions of images (n, inputs, h, w).
+    """Give the convolution with a composed kernel, as a function of images (n, inputs, h, w).
 
     The mathematics of `F.conv2d` with this stride and (zero) padding, several times as fast on a CPU where the image
     wants its gradient: processors convolve many channels at once, and composition leaves one or two. So every
     PHASES x PHASES px become as many channels, and the kernel follows.
 
     Args:
-        kernels: (g, outputs, inputs, m, m).
-        biases: (g, outputs).
+        kernel: (outputs, inputs, m, m).
+        bias: (outputs,).
         stride: a divisor of PHASES.
         padding: px on every side.
 
@@ -85,12 +123,14 @@ def convolutions(
     """
     if PHASES % stride:
         raise ValueError(f"stride must divide {PHASES}, not be {stride}")
-    wide = _between_phases(kernels.flatten(0, 1), stride).unflatten(0, (len(kernels), -1))
-    wide_biases: Sequence[Tensor | None] = [None] * len(kernels)
-    if biases is not None:
-        wide_biases = biases.repeat_interleave((PHASES // stride) ** 2, dim=1).unbind()
-    across = partial(_convolve_phases, side=kernels.shape[-1], stride=stride, padding=padding)
-    return [partial(across, kernel=kernel, bias=bias) for kernel, bias in zip(wide.unbind(), wide_biases, strict=True)]
+    return partial(
+        _convolve_phases,
+        kernel=_between_phases(_moved(kernel, stride)),
+        bias=None if bias is None else bias.repeat_interleave((PHASES // stride) ** 2),
+        side=kernel.shape[-1],
+        stride=stride,
+        padding=padding,
+    )
 
 
 def _convolve_phases(
@@ -110,24 +150,62 @@ def _convolve_phases(
     return F.pixel_shuffle(F.conv2d(phases, kernel, bias), phases_out)[..., :height, :width]
 
 
-def _between_phases(kernel: Tensor, stride: int) -> Tensor:
-    """Give the kernel from every phase of the image to every phase of the result.
+def fold(image: Tensor) -> Tensor:
+    """Turn every PHASES x PHASES px into channels: (n, c, h, w) -> (n, c PHASES^2, h / PHASES, w / PHASES).
 
-    Result px (PHASES / stride) j + r sees image px from PHASES j + stride r on: the kernel, moved stride r px on, in
-    steps of PHASES.
+    Channels-last; h and w are multiples of PHASES.
+    """
+    n, c, h, w = image.shape
+    squares = image.view(n, c, h // PHASES, PHASES, w // PHASES, PHASES).permute(0, 2, 4, 1, 3, 5)
+    return squares.flatten(3).permute(0, 3, 1, 2)
+
+
+def unfold(phases: Tensor) -> Tensor:
+    """Undo `fold`."""
+    return F.pixel_shuffle(phases, PHASES)
+
+
+def folded_kernels(groups: Sequence[Tensor]) -> list[Tensor]:
+    """Give the kernels that do to folded images what these, with zero padding m // 2, do to images.
 
     Args:
-        kernel: (outputs, inputs, m, m).
-        stride: a divisor of PHASES.
+        groups: of kernels (g, outputs, inputs, m, m), m odd and the same.
 
     Returns:
-        (outputs (PHASES / stride)^2, inputs PHASES^2, t, t), t the taps of side PHASES that hold m + PHASES - stride
-        px.
+        (g, outputs PHASES^2, inputs PHASES^2, t, t) each, t odd; to be used with zero padding t // 2.
     """
-    outputs, inputs, side, _ = kernel.shape
-    largest = PHASES - stride  # move
-    span = math.ceil((side + largest) / PHASES) * PHASES
-    padded = F.pad(kernel, (largest, span - side) * 2)  # the window of span px from largest - d on is moved by d
-    moved = padded.unfold(2, span, stride).unfold(3, span, stride).flip(2, 3)  # (outputs, inputs, r, c, span, span)
-    moved = moved.permute(0, 2, 3, 1, 4, 5).reshape(-1, inputs, span, span)
-    return F.pixel_unshuffle(moved, PHASES)
+    before = -(groups[0].shape[-1] // 2) % PHASES
+    moved = _moved(torch.cat([kernels.flatten(0, 2) for kernels in groups]), 1, before)
+    shapes = [kernels.shape[:3] for kernels in groups]
+    parts = moved.split([shape.numel() for shape in shapes])
+    return [_between_phases(part.unflatten(0, shape)) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def _moved(kernels: Tensor, stride: int, before: int = 0) -> Tensor:
+    """Move kernels (..., m, m) by before + stride r px in y and x, for every phase r of the result.
+
+    Result px (PHASES / stride) j + r sees image px from PHASES j + stride r + before on.
+
+    Returns:
+        (..., phases in y, in x, span, span), span a multiple of PHASES.
+    """
+    side = kernels.shape[-1]
+    largest = PHASES - stride
+    span = math.ceil((side + largest + before) / PHASES) * PHASES
+    # the window of span px from largest - d on is moved by d
+    padded = F.pad(kernels, (before + largest, span - side - before) * 2)
+    return padded.unfold(-2, span, stride).unfold(-2, span, stride).flip(-4, -3)
+
+
+def _between_phases(moved: Tensor) -> Tensor:
+    """Give the kernels from every phase of the image to every phase of the result, channels-last.
+
+    Args:
+        moved: (..., outputs, inputs, rows r, columns c, t PHASES, t PHASES).
+
+    Returns:
+        (..., outputs r c, inputs PHASES^2, t, t).
+    """
+    taps = moved.unflatten(-1, (-1, PHASES)).unflatten(-3, (-1, PHASES))  # (..., o, i, r, c, t, p, t, q)
+    taps = taps.movedim((-8, -6, -5, -4, -2, -7, -3, -1), tuple(range(-8, 0)))  # (..., o, r, c, t, t, i, p, q)
+    return taps.flatten(-8, -6).flatten(-3).movedim(-1, -3)

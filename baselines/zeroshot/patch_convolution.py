@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from baselines.zeroshot.matrix_product import product
+
 ROWS = 8
 """Rows of results whose gradients are spread over their patches at once: they stay in the cache."""
 
@@ -21,7 +23,6 @@ class PatchConvolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, images: Tensor, kernel: Tensor) -> Tensor:  # noqa: ANN401
         """Convolve images (n, c, h, w) with a kernel (outputs, c, k, k): (n, outputs, h - k + 1, w - k + 1)."""
-        images = images.contiguous(memory_format=torch.channels_last)
         ctx.save_for_backward(images, kernel)
         return F.conv2d(images, kernel)
 
@@ -51,7 +52,9 @@ def _image_gradient(gradient: Tensor, kernel: Tensor) -> Tensor:
     for top in range(0, height, ROWS):
         rows = gradient[:, top : top + ROWS]
         count = rows.shape[1]
-        patches = (spread @ rows.flatten(1)).view(side, side, channels, count, width)  # row, column of the patch first
+        patches = product(spread, rows.flatten(1)).view(
+            side, side, channels, count, width
+        )  # row, column of the patch first
         strips = result.new_zeros(side, channels, count, width + side - 1)
         for column in range(side):
             strips[..., column : column + width] += patches[:, column]

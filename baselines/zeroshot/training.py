@@ -163,19 +163,27 @@ def descend(loss: Tensor, *optimisers: torch.optim.Optimizer) -> None:
     """Step the optimisers down `loss`; only the gradients that they need are computed."""
     parameters = [p for optimiser in optimisers for group in optimiser.param_groups for p in group["params"]]
     gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        parameter.grad = None if gradient is None else _laid_out_like(parameter, gradient)
+    for parameter, gradient in zip(parameters, _laid_out_like(parameters, gradients), strict=True):
+        parameter.grad = gradient
     for optimiser in optimisers:
         optimiser.step()
 
 
-def _laid_out_like(parameter: Tensor, gradient: Tensor) -> Tensor:
-    """Give the gradient with the strides of its parameter.
+def _laid_out_like(parameters: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
+    """Give the gradients with the strides of their parameters.
 
     Fused Adam walks through the memory of both in step: the channels-last gradients of channels-last convs would update
     the wrong weights. `backward` sees to this by itself, `autograd.grad` does not.
     """
-    return gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
+    laid_out, copies, originals = list(gradients), list[Tensor](), list[Tensor]()
+    for index, (parameter, gradient) in enumerate(zip(parameters, gradients, strict=True)):
+        if gradient is not None and gradient.stride() != parameter.stride():
+            laid_out[index] = copy = torch.empty_like(parameter, requires_grad=False)
+            copies.append(copy)
+            originals.append(gradient)
+    if copies:
+        torch._foreach_copy_(copies, originals)
+    return laid_out
 
 
 def adam(parameters: Any, betas: tuple[float, float]) -> torch.optim.Adam:  # noqa: ANN401 (torch's own parameter type)

@@ -12,9 +12,14 @@ def gan_loss(scores: Tensor, target: float) -> Tensor:
     return (scores - target).abs().mean()
 
 
-def discriminator_loss(real: Tensor, *fakes: Tensor) -> Tensor:
-    """Half of the real part and the mean of the fake ones (KernelGAN), each given as scores of one shape."""
-    return 0.5 * (gan_loss(real, REAL) + torch.stack([gan_loss(fake, FAKE) for fake in fakes]).mean())
+def discriminator_loss(scores: Tensor) -> Tensor:
+    """Half of the real part and the mean of the fake ones (KernelGAN).
+
+    Args:
+        scores: of a real image and k - 1 fakes (k, p).
+    """
+    real, fakes = scores.split([1, len(scores) - 1])
+    return 0.5 * (gan_loss(real, REAL) + gan_loss(fakes, FAKE))
 
 
 def energy_loss(image: Tensor, reference: Tensor, window: int) -> Tensor:

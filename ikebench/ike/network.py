@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from baselines.zeroshot.conv_stack import xavier_normal
-from baselines.zeroshot.deep_linear import compose_dense, convolutions
+from baselines.zeroshot.deep_linear import PHASES, compose_dense, fold, folded_kernels, unfold
 from ikebench.ike.method import Activation
 
 Map = Callable[[Tensor], Tensor]
@@ -57,24 +57,25 @@ class DenseBlock(nn.Module):
         return F.conv2d(x, *last, padding=1)
 
 
-def dense_maps(blocks: Sequence[DenseBlock]) -> list[Map]:
-    """Give the functions of dense blocks: one composed convolution each where they are linear, else layer by layer.
+def folded_maps(blocks: Sequence[DenseBlock]) -> list[tuple[Tensor, Tensor]]:
+    """Compose linear dense blocks into convolutions of images that are folded (`fold`): a kernel and a bias each.
 
     Blocks of one shape are composed together; and here, once, so that a step that uses them in several places pays
     once.
     """
-    if blocks[0].activation != "none":
-        return [block.layered for block in blocks]
-    maps: dict[DenseBlock, Map] = {}
-    for alike in _of_one_shape(blocks):
-        weights, biases = (
-            [torch.stack(layer) for layer in zip(*parameters, strict=True)]
-            for parameters in ([block.weights for block in alike], [block.biases for block in alike])
-        )
-        kernels, composed_biases = compose_dense(weights, biases)
-        found = convolutions(kernels, composed_biases, padding=kernels.shape[-1] // 2)
-        maps |= zip(alike, found, strict=True)
-    return [maps[block] for block in blocks]
+    groups = _of_one_shape(blocks)
+    composed = [compose_dense([(list(block.weights), list(block.biases)) for block in alike]) for alike in groups]
+    kernels = folded_kernels([kernels for kernels, _ in composed])
+    found: dict[DenseBlock, tuple[Tensor, Tensor]] = {}
+    for alike, folded, (_, biases) in zip(groups, kernels, composed, strict=True):
+        of_phases = biases.repeat_interleave(PHASES**2, dim=1)
+        found |= zip(alike, zip(folded.unbind(), of_phases.unbind(), strict=True), strict=True)
+    return [found[block] for block in blocks]
+
+
+def convolve(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+    """Convolve, zero-padded to the same size."""
+    return F.conv2d(x, kernel, bias, padding=kernel.shape[-1] // 2)
 
 
 def _of_one_shape(blocks: Sequence[DenseBlock]) -> list[list[DenseBlock]]:
@@ -86,47 +87,95 @@ def _of_one_shape(blocks: Sequence[DenseBlock]) -> list[list[DenseBlock]]:
 
 @dataclass(frozen=True)
 class Coupling:
-    """One invertible block with its maps ready to run (paper, Table 1); without rho the plain additive coupling."""
+    """One invertible block, ready to run (paper, Table 1), on x_a (n, 1, h, w) and x_b.
+
+    Attributes:
+        phi: of x_b.
+        sigma: of y_a.
+        shift: rho of x_res, which no block changes; None without rho, in the plain additive coupling.
+    """
 
     phi: Map
     sigma: Map
-    rho: Map | None
+    shift: Tensor | None
 
-    def split(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Split C channels into x_a (1), x_b and x_res (the last; none without rho)."""
-        kept = 1 if self.rho else 0
-        x_a, x_b, x_res = x.split([1, x.shape[1] - 1 - kept, kept], dim=1)
-        return x_a, x_b, x_res
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Encode (n, C, h, w)."""
-        x_a, x_b, x_res = self.split(x)
+    def forward(self, x_a: Tensor, x_b: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode."""
         y_a = x_a + self.phi(x_b)
         y_b = x_b + self.sigma(y_a)
-        if self.rho:
-            y_a = y_a + self.rho(x_res)
-        return torch.cat([y_a, y_b, x_res], dim=1)
+        return y_a if self.shift is None else y_a + self.shift, y_b
 
-    def inverse(self, y: Tensor) -> Tensor:
-        """Decode (n, C, h, w): `forward` backwards, rho first."""
-        y_a, y_b, y_res = self.split(y)
-        if self.rho:
-            y_a = y_a - self.rho(y_res)
+    def inverse(self, y_a: Tensor, y_b: Tensor) -> tuple[Tensor, Tensor]:
+        """Decode: `forward` backwards, rho first."""
+        if self.shift is not None:
+            y_a = y_a - self.shift
         x_b = y_b - self.sigma(y_a)
-        x_a = y_a - self.phi(x_b)
-        return torch.cat([x_a, x_b, y_res], dim=1)
+        return y_a - self.phi(x_b), x_b
 
-    def released_reverse(self, y: Tensor) -> Tensor:
+    def released_reverse(self, y_a: Tensor, y_b: Tensor) -> tuple[Tensor, Tensor]:
         """Decode as the IKE release does, with rho still inside y_a when sigma is taken of it: not the inverse."""
-        y_a, y_b, y_res = self.split(y)
         x_b = y_b - self.sigma(y_a)
         x_a = y_a - self.phi(x_b)
-        if self.rho:
-            x_a = x_a - self.rho(y_res)
-        return torch.cat([x_a, x_b, y_res], dim=1)
+        return x_a if self.shift is None else x_a - self.shift, x_b
 
 
-Couplings = Sequence[Sequence[Coupling]]  # stage by stage
+Shifts = Callable[[Tensor], Sequence[Tensor]]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The couplings of one stage with their maps ready to run, for `encode` and `decode`.
+
+    Attributes:
+        maps: phi and sigma of each block.
+        shifts: rho of all blocks, of x_res; None without.
+        folded: whether they are convolutions of folded images.
+    """
+
+    maps: Sequence[tuple[Map, Map]]
+    shifts: Shifts | None
+    folded: bool
+
+    def run(self, x: Tensor, each: Callable[[Coupling, Tensor, Tensor], tuple[Tensor, Tensor]], step: int) -> Tensor:
+        """Take (n, C, h, w) through `each` of the couplings, `step` -1 for backwards: the same shape."""
+        size, sides = x.shape[-2:], [1, x.shape[1] - 1]
+        if self.shifts is not None:
+            sides[1:] = [x.shape[1] - 2, 1]
+        within: Map = _kept
+        if self.folded:
+            margins = (0, -size[1] % PHASES, 0, -size[0] % PHASES)
+            if any(margins):
+                within = _inside(F.pad(x.new_ones(1, 1, *size), margins))
+                x = F.pad(x, margins)
+            x, sides = fold(x), [side * PHASES**2 for side in sides]
+        x_a, x_b, *kept = x.split(sides, dim=1)
+        for coupling in self._couplings(kept, within)[::step]:
+            x_a, x_b = each(coupling, x_a, x_b)
+        x = torch.cat([x_a, x_b, *kept], dim=1)
+        return unfold(x)[..., : size[0], : size[1]] if self.folded else x
+
+    def _couplings(self, kept: Sequence[Tensor], within: Map) -> list[Coupling]:
+        shifts: Sequence[Tensor | None] = [None] * len(self.maps)
+        if self.shifts is not None:
+            shifts = [within(shift) for shift in self.shifts(kept[0])]
+        return [
+            Coupling(_then(phi, within), _then(sigma, within), shift)
+            for (phi, sigma), shift in zip(self.maps, shifts, strict=True)
+        ]
+
+
+def _kept(found: Tensor) -> Tensor:
+    return found
+
+
+def _then(first: Map, second: Map) -> Map:
+    return lambda x: second(first(x))
+
+
+def _inside(ones: Tensor) -> Map:
+    """Give what keeps folded images 0 beyond the image, where `ones` (1, 1, h, w) is 0, whatever a map finds there."""
+    mask = fold(ones)[:, None]  # (1, 1, PHASES^2, h / PHASES, w / PHASES)
+    return lambda found: (found.unflatten(1, (-1, PHASES**2)) * mask).flatten(1, 2)
 
 
 class CouplingBlock(nn.Module):
@@ -163,35 +212,47 @@ class IKENet(nn.Module):
         ]
         self.stages = nn.ModuleList(nn.ModuleList(stage) for stage in self.blocks)  # makes torch know them
 
-    def couplings(self) -> Couplings:
+    def composed(self) -> list[Stage]:
         """Compose the maps of every block, stage by stage, for `encode` and `decode`. Once per change of weights."""
+        if self.blocks[0][0].phi.activation != "none":
+            return [_layered(stage) for stage in self.blocks]
         blocks = [block for stage in self.blocks for block in stage]
-        maps = iter(dense_maps([dense for block in blocks for dense in block.dense_blocks()]))
-        return [
-            [Coupling(next(maps), next(maps), next(maps) if block.rho else None) for block in stage]
-            for stage in self.blocks
-        ]
+        maps = iter(folded_maps([dense for block in blocks for dense in block.dense_blocks()]))
+        return [_folded([[next(maps) for _ in block.dense_blocks()] for block in stage]) for stage in self.blocks]
 
 
-def encode(x: Tensor, stages: Couplings) -> Tensor:
+def _layered(stage: Sequence[CouplingBlock]) -> Stage:
+    maps = [(block.phi.layered, block.sigma.layered) for block in stage]
+    rhos = [block.rho.layered for block in stage if block.rho]
+    return Stage(maps, (lambda x: [rho(x) for rho in rhos]) if rhos else None, folded=False)
+
+
+def _folded(stage: Sequence[Sequence[tuple[Tensor, Tensor]]]) -> Stage:
+    """Make a stage of convolutions; those of rho, of what no block changes, are one."""
+
+    def of(kernel: Tensor, bias: Tensor) -> Map:
+        return lambda x: convolve(x, kernel, bias)
+
+    maps = [(of(*phi), of(*sigma)) for phi, sigma, *_ in stage]
+    rhos = [torch.cat(parts) for parts in zip(*(rho for _, _, *rhos in stage for rho in rhos), strict=True)]
+    return Stage(maps, (lambda x: convolve(x, *rhos).chunk(len(stage), dim=1)) if rhos else None, folded=True)
+
+
+def encode(x: Tensor, stages: Sequence[Stage]) -> Tensor:
     """Encode (n, 1, s h, s w) -> (n, s^2, h, w)."""
-    for couplings in stages:
-        x = space_to_depth(x)
-        for coupling in couplings:
-            x = coupling.forward(x)
+    for stage in stages:
+        x = stage.run(space_to_depth(x), Coupling.forward, 1)
     return x
 
 
 def decode(
     y: Tensor,
-    stages: Couplings,
-    inverse: Callable[[Coupling, Tensor], Tensor] = Coupling.inverse,
+    stages: Sequence[Stage],
+    inverse: Callable[[Coupling, Tensor, Tensor], tuple[Tensor, Tensor]] = Coupling.inverse,
 ) -> Tensor:
     """Decode (n, s^2, h, w) -> (n, 1, s h, s w): the inverse of `encode`, if `inverse` is that of a coupling."""
-    for couplings in reversed(stages):
-        for coupling in reversed(couplings):
-            y = inverse(coupling, y)
-        y = depth_to_space(y)
+    for stage in reversed(stages):
+        y = depth_to_space(stage.run(y, inverse, -1))
     return y
 
 

@@ -1,5 +1,6 @@
 """One image's training of IKE: the phases of the paper, their losses and schedule."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -27,9 +28,9 @@ from ikebench.ike import losses
 from ikebench.ike.method import IKE, SMALLEST_LLR
 from ikebench.ike.network import (
     Coupling,
-    Couplings,
     DenseShape,
     IKENet,
+    Stage,
     channels_to_colours,
     colours_to_channels,
     decode,
@@ -117,12 +118,12 @@ class IKETraining:
         set_learning_rate(inputs["pd2_rate"], self.pd2_adam)
         crop = self._companions(inputs["crop"], self.crop_companions)
         found = self._encoding_phase(crop, inputs)
-        couplings = self.flow.couplings()
+        stages = self.flow.composed()
         with torch.set_grad_enabled(self.ike.z_gradient):  # once for both: what PD1 judges, and the Z that U is given
-            encoded = encode(crop.residual, couplings)
+            encoded = encode(crop.residual, stages)
         found += self._judge_llr(encoded.detach(), crop, inputs)
         z = encoded[:, 1:]
-        found += self._decoding_phase(crop, z, couplings, inputs)
+        found += self._decoding_phase(crop, z, stages, inputs)
         found += self._judge_sr(crop, z.detach(), inputs)
         return torch.stack(found).detach()
 
@@ -140,7 +141,7 @@ class IKETraining:
 
     def _encoding_phase(self, crop: Crop, inputs: dict[str, Tensor]) -> list[Tensor]:
         """Equation (6), then PD1."""
-        llr = self._downscaled(encode(crop.residual, self.flow.couplings()), crop)  # (3, 1, c/s, c/s)
+        llr = self._downscaled(encode(crop.residual, self.flow.composed()), crop)  # (3, 1, c/s, c/s)
         terms = self._forward_terms(llr, crop, inputs)
         if not terms:
             return []
@@ -153,8 +154,8 @@ class IKETraining:
         if not self.ike.lambda_forward:
             return []
         fake = self._downscaled(encoded, crop).transpose(0, 1)  # (1, 3, c/s, c/s)
-        scores = [self._wide(self.pd1, image) for image in (inputs["real"], fake + inputs["fake_noise"])]
-        loss = losses.discriminator_loss(*scores)
+        scores = self._wide(self.pd1.each, torch.stack([inputs["real"], fake + inputs["fake_noise"]]))
+        loss = losses.discriminator_loss(scores)
         descend(loss, self.pd1_adam)
         return [loss]
 
@@ -168,9 +169,11 @@ class IKETraining:
             terms.append(inputs["energy"] * losses.energy_loss(llr, crop.down, ike.energy_window))
         return terms
 
-    def _decoding_phase(self, crop: Crop, z: Tensor, couplings: Couplings, inputs: dict[str, Tensor]) -> list[Tensor]:
+    def _decoding_phase(
+        self, crop: Crop, z: Tensor, stages: Sequence[Stage], inputs: dict[str, Tensor]
+    ) -> list[Tensor]:
         """Equation (7); z (3, s^2-1, c/s, c/s)."""
-        sr = self._super_resolve(crop, z, couplings, self.z_up)  # (3, 1, s c, s c)
+        sr = self._super_resolve(crop, z, stages, self.z_up)  # (3, 1, s c, s c)
         loss = torch.stack(self._backward_terms(sr, crop, inputs)).sum()
         descend(loss, self.flow_adam, self.u_adam)
         return [loss]
@@ -180,9 +183,9 @@ class IKETraining:
         if not self.ike.lambda_backward:
             return []
         with torch.no_grad():
-            sr = self._super_resolve(crop, z, self.flow.couplings(), self.z_up)
-        images = [inputs["crop"], *_tiles(sr.transpose(0, 1), self.scale).split(1)]  # (1, 3, c, c) each
-        loss = losses.discriminator_loss(*(self._wide(self.pd2, image) for image in images))
+            sr = self._super_resolve(crop, z, self.flow.composed(), self.z_up)
+        images = torch.cat([inputs["crop"], _tiles(sr.transpose(0, 1), self.scale)])  # (1 + s^2, 3, c, c)
+        loss = losses.discriminator_loss(self._wide(self.pd2.each, images[:, None]))
         descend(loss, self.pd2_adam)
         return [loss]
 
@@ -207,11 +210,11 @@ class IKETraining:
         return smoothness_mask((bicubic + 1) / 2)
 
     def _super_resolve(
-        self, crop: Crop, z: Tensor, couplings: Couplings, z_up: Resize, *, in_tiles: bool = False
+        self, crop: Crop, z: Tensor, stages: Sequence[Stage], z_up: Resize, *, in_tiles: bool = False
     ) -> Tensor:
         """U and D, on Z (3, s^2-1, h/s, w/s): (3, 1, s h, s w)."""
         z_large = self.u.run(colours_to_channels(z_up(z)), self._wide, in_tiles=in_tiles)
-        detail = decode(torch.cat([crop.residual, channels_to_colours(z_large)], dim=1), couplings, self.inverse)
+        detail = decode(torch.cat([crop.residual, channels_to_colours(z_large)], dim=1), stages, self.inverse)
         return detail + crop.up if self.ike.bicubic_residual else detail
 
     def _downscaled(self, encoded: Tensor, crop: Crop) -> Tensor:
@@ -238,17 +241,17 @@ class IKETraining:
 
     def downscaled(self, crop: Crop) -> Tensor:
         """X_LLR (3, 1, c/s, c/s) of a crop, by the flow as it is."""
-        return self._downscaled(encode(crop.residual, self.flow.couplings()), crop)
+        return self._downscaled(encode(crop.residual, self.flow.composed()), crop)
 
     @torch.no_grad()
     def restore(self) -> Tensor:
         """Restore the whole LR image with the networks as they are: (1, 3, s h, s w) in [0, 1], not clamped."""
         resizers = self._resizers(self.lr)
         whole = self._companions(self.lr, resizers)
-        couplings = self.flow.couplings()
-        z = encode(whole.residual, couplings)[:, 1:]
+        stages = self.flow.composed()
+        z = encode(whole.residual, stages)[:, 1:]
         z_up = Resize.bicubic(whole.down, self.scale, self.ike.grid)
-        sr = self._super_resolve(whole, z, couplings, z_up, in_tiles=True)
+        sr = self._super_resolve(whole, z, stages, z_up, in_tiles=True)
         height, width = (side * self.scale for side in self.size)
         return (sr.transpose(0, 1)[..., :height, :width] + 1) / 2
 
