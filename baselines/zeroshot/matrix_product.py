@@ -9,7 +9,7 @@ def product(left: Tensor, right: Tensor) -> Tensor:
 
     In float32 with AVX-512 by oneDNN: the MKL of `torch.mm` is half as fast on AMD's CPUs.
     """
-    if left.dtype != torch.float32 or not _HAS_LINEAR:
+    if left.dtype != torch.float32 or left.device.type != "cpu" or not _HAS_LINEAR:
         return left @ right
     return torch.ops.mkldnn._linear_pointwise(_dense(left), _dense(right).T, None, "none", [], "")
 
