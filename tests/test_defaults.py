@@ -38,6 +38,7 @@ ZSSR_NUMBERS = {
     "fit_over": 5,
     "slope_ratio": 1.5,
     "back_projections": 4,
+    "son_noise": 0.0,
     "quirks": "none",
 }
 IKE_NUMBERS = {

@@ -65,7 +65,7 @@ def test_public_names_are_there_and_others_are_not():
 
 def test_a_report_with_paired_statistics_imports_nothing_that_it_does_not_need(thousand):
     python(WRITE + f"sys.exit(str([name for name in {HEAVY} if name in sys.modules] or '') or 0)", thousand)
-    assert "| Track 2 ×2   | m9 " in (Path(thousand).parent / "report/report.md").read_text(encoding="utf-8")
+    assert "| m9 " in (Path(thousand).parent / "report/report.md").read_text(encoding="utf-8").split("## Paired")[1]
 
 
 @pytest.mark.slow
