@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from reports.comparison import CELL, cells_of
-from reports.drawing import DPI
+from reports.drawing import DPI, panel_title
 from reports.naming import cell_name, method_name, method_order
 
 if TYPE_CHECKING:
@@ -58,11 +58,13 @@ def cost_figure(scores: pd.DataFrame, protocol: str) -> Figure | None:
     for axis, ((set_name, kind, scale), of_cell) in zip(axes, cells.items(), strict=False):
         for place, method in enumerate(methods):
             one = of_cell[of_cell["method"] == method]
+            if one.empty:
+                continue  # an unclipped line of no points takes the room of the panel
             marker = "osD^vPX*<>"[place % 10]
             gain = one["gain"].clip(lower=lowest)
             axis.plot(one["seconds"], gain, marker, color=f"C{place % 10}", label=method_name(method), clip_on=False)
         axis.axhline(0, color="0.6", linewidth=0.8)
-        axis.set_title(f"{set_name}, {cell_name(kind, scale)}", fontsize=8)
+        axis.set_title(panel_title(set_name, cell_name(kind, scale)), fontsize=8)
         axis.set_xscale("log")
         axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -72,8 +74,16 @@ def cost_figure(scores: pd.DataFrame, protocol: str) -> Figure | None:
         axis.set_visible(False)
     figure.supxlabel("seconds per image", fontsize=8)
     figure.supylabel("PSNR gain over bicubic (dB)", fontsize=8)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(methods), 4), fontsize=7, frameon=False)
+    labelled = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    labels = [name for name in map(method_name, methods) if name in labelled]
+    figure.legend(
+        [labelled[label] for label in labels],
+        labels,
+        loc="outside lower center",
+        ncols=min(len(methods), 4),
+        fontsize=7,
+        frameon=False,
+    )
     return figure
 
 

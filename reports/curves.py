@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from reports.comparison import CELL
-from reports.drawing import DPI, STYLE, WIDTHS
+from reports.drawing import DPI, STYLE, WIDTHS, panel_title
 from reports.naming import cell_name, kind_order, method_name, method_order
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def _draw_panel(panel: Axes, keys: Any, curves: pd.DataFrame, methods: Sequence[
             best = int(psnr.argmax())
             panel.plot(at[best], psnr[best], marker="o", markersize=3, color=look["color"])
             start, label = int(at[-1]), "_" + label
-    panel.set_title(f"{set_name}, {cell_name(kind, scale)}", fontsize=POINTS)
+    panel.set_title(panel_title(set_name, cell_name(kind, scale)), fontsize=POINTS)
     panel.set_xlabel("iteration")
     panel.set_ylabel("PSNR (dB)")
     panel.grid(linewidth=0.3, alpha=0.5)

@@ -16,6 +16,7 @@ WIDTHS = {"column": 3.25, "text": 6.875}
 """Inches, of one column and of the whole text of a two-column paper (CVPR's and IEEE's to a hair)."""
 DPI = 300
 FILES = ("png", "pdf")
+MOST_OF_A_NAME = 24  # characters of a set's name, in the title of a panel
 
 STYLE: Any = {  # of matplotlib (its stubs want literal names)
     "font.family": "sans-serif",
@@ -25,6 +26,12 @@ STYLE: Any = {  # of matplotlib (its stubs want literal names)
     "svg.hashsalt": "ikebench",  # or names inside would be random
     "axes.linewidth": 0.6,
 }
+
+
+def panel_title(set_name: str, cell: str) -> str:
+    """Title a panel in two short lines: a long one takes the room of the panel."""
+    name = set_name if len(set_name) <= MOST_OF_A_NAME else f"{set_name[:MOST_OF_A_NAME]}…"
+    return f"{name}\n{cell}".replace("$", r"\$")
 
 
 def draw_bytes(figure: Figure, file_format: str, about: Mapping[str, str] | None = None) -> bytes:

@@ -89,7 +89,7 @@ def test_a_panel_for_each_cell_and_a_line_for_each_method(tmp_path):
     ]
     parts.append(traces(lambda at: 19.0, "kernelgan-zssr", stage="ZSSR x2", images="a"))
     figure = curve_figure(pd.concat(parts))
-    assert [panel.get_title() for panel in figure.axes] == ["set5, Median ×2", "set5, Random ×2"]
+    assert [panel.get_title() for panel in figure.axes] == ["set5\nMedian ×2", "set5\nRandom ×2"]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["ZSSR", "KernelGAN+ZSSR", "IKE"]
     median = {line.get_label(): line for line in figure.axes[0].lines}
     assert list(median["IKE"].get_xdata()) == list(range(100, 1001, 100))

@@ -1,5 +1,7 @@
 """The report's words on alignment, quality against cost, LR consistency, and kernel pictures."""
 
+import warnings
+
 import numpy as np
 import pytest
 from score_frames import failed, frame, run
@@ -64,6 +66,20 @@ def test_gain_is_over_bicubic_on_the_same_images():
     )  # fmt: skip
     ike = costs(scores, "ike").set_index("method").loc["ike"]
     assert (ike["gain"], ike["seconds"], ike["n"]) == (3.0, 6.0, 2)
+
+
+def test_a_method_without_a_point_in_a_cell_leaves_the_panel_its_room():
+    rows = [
+        run("bicubic", 20.0),
+        run("ike", 23.0),
+        run("bicubic", 20.0, kind="random"),
+        run("zssr", 21.0, kind="random"),
+    ]
+    figure = cost_figure(frame(*rows), "ike")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of a layout that has collapsed
+        draw_bytes(figure, "png")
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["ZSSR", "IKE"]
 
 
 def test_cost_figure():
