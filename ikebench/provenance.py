@@ -14,15 +14,19 @@ import ikebench
 from ikebench.files import read_json, set_aside, write_atomic
 from ikebench.progress import say
 from ikebench.store.workspace import Workspace
+from reports.naming import without_folders
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-image", "opencv-python-headless", "pillow", "pandas", "pyarrow")
 
 
 def provenance(command: str, flags: dict[str, Any]) -> dict[str, Any]:
-    """Describe this command: what it was, when, with which code on which machine."""
+    """Describe this command: what it was, when, with which code on which machine.
+
+    Of files and folders the names alone are kept: results are handed on, and where they lay is nobody's business.
+    """
     return {
         "command": command,
-        "flags": {name: str(value) for name, value in flags.items() if name != "workspace"},
+        "flags": {name: without_folders(str(value)) for name, value in flags.items() if name != "workspace"},
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "ikebench": ikebench.__version__,
         **_source_state(),
