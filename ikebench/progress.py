@@ -76,5 +76,6 @@ class Progress:
     def _line(self, text: str) -> None:
         self.last_line = time.monotonic()
         elapsed = self.last_line - self.started
-        left = tqdm.format_interval(elapsed / self.spent * (self.cost - self.spent)) if self.spent else "?"
+        undone = max(self.cost - self.spent, 0.0)  # rounding leaves a hair
+        left = tqdm.format_interval(elapsed / self.spent * undone) if self.spent else "?"
         print(f"[{self.finished}/{self.items} {self.what}] {text}; {left} left", file=sys.stderr, flush=True)
