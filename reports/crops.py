@@ -184,7 +184,7 @@ class _Pen:
         window = row.window
         corner, side = (window.x / scale, window.y / scale), window.height / scale
         axes.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=FRAME, linewidth=1.0))
-        self._text(size[0] / 2, top + size[1], [row.title, f"LR, {width}×{height}"])
+        self._text(0, top + size[1], [row.title, f"LR, {width}×{height}"], align="left")  # may be wider than the image
 
     def _crop(self, result: Shown, window: Window, left: int, top: int) -> None:
         side = self.layout.side
@@ -208,13 +208,15 @@ class _Pen:
             spine.set_visible(False)
         return axes
 
-    def _text(self, centre: float, top: float, lines: Sequence[str], *, bold: bool = False) -> None:
+    def _text(
+        self, left: float, top: float, lines: Sequence[str], *, bold: bool = False, align: str = "center"
+    ) -> None:
         height = self.layout.text / LINES_BELOW
         for index, line in enumerate(lines):
             y = 1 - (top + (index + 0.5) * height) / self.height
             weight = "bold" if bold else "normal"
-            place = centre / self.layout.width, y
-            self.figure.text(*place, line, ha="center", va="center_baseline", fontsize=self.points, fontweight=weight)
+            place = left / self.layout.width, y
+            self.figure.text(*place, line, ha=align, va="center_baseline", fontsize=self.points, fontweight=weight)
 
 
 def _numbers(result: Shown) -> str:
