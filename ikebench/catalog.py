@@ -100,8 +100,8 @@ def uses(method: Any) -> frozenset[str]:  # noqa: ANN401 (a method or its class)
 
 
 def parameters(cls: Any) -> list[Field[Any]]:  # noqa: ANN401 (a method, a degradation or a recipe)
-    """Give the fields of a frozen dataclass that a user may set: those with a default."""
-    return [field for field in fields(cls) if {field.default, field.default_factory} != {MISSING}]
+    """Give the fields of a frozen dataclass that a user may set: those with a default, unless `init` is False."""
+    return [field for field in fields(cls) if field.init and {field.default, field.default_factory} != {MISSING}]
 
 
 def default_of(field: Field[Any]) -> Any:  # noqa: ANN401
