@@ -116,6 +116,16 @@ def check_names(what: str, names: Sequence[str], known: Mapping[str, Any]) -> No
             raise unknown(what, name, known)
 
 
+def check_label(option: str, label: str) -> None:
+    """Refuse a name under which no results can be kept; `option` is the one that gives it."""
+    if label in method_paths():
+        raise UserError(f"{option} {label}: that is a method's own name; choose another")
+    if label in GROUPS:
+        raise UserError(f"{option} {label}: that name stands for several methods; choose another")
+    if not all(character.isalnum() or character in "-_." for character in label) or label.startswith("."):
+        raise UserError(f"{option} {label}: use letters, digits, '-', '_' and '.' for the name")
+
+
 def expand_kinds(text: str) -> list[str]:
     """Read a `--kind` value: names between commas; `all` stands for the paper's four."""
     names = _recognised("kind", text, {**KINDS, "all": ""})
@@ -129,7 +139,9 @@ def expand_methods(text: str) -> list[str]:
     names = list(dict.fromkeys(name for one in chosen for name in (_members(one) if one in GROUPS else (one,))))
     for name in filter(is_command, names):
         command_class(name)  # or it is said what is wrong with it
-        rivals = [other for other in [*known, *names] if other != name and short_name(other) == short_name(name)]
+        rivals = [
+            other for other in [*known, *GROUPS, *names] if other != name and short_name(other) == short_name(name)
+        ]
         if rivals:
             raise UserError(f"{name} and {rivals[0]} have one name: rename the file")
     return names
