@@ -100,8 +100,8 @@ def uses(method: Any) -> frozenset[str]:  # noqa: ANN401 (a method or its class)
 
 
 def parameters(cls: Any) -> list[Field[Any]]:  # noqa: ANN401 (a method, a degradation or a recipe)
-    """Give the fields of a frozen dataclass that a user may set: those with a default."""
-    return [field for field in fields(cls) if {field.default, field.default_factory} != {MISSING}]
+    """Give the fields of a frozen dataclass that a user may set: those with a default, unless `init` is False."""
+    return [field for field in fields(cls) if field.init and {field.default, field.default_factory} != {MISSING}]
 
 
 def default_of(field: Field[Any]) -> Any:  # noqa: ANN401
@@ -114,6 +114,16 @@ def check_names(what: str, names: Sequence[str], known: Mapping[str, Any]) -> No
     for name in names:
         if name not in known:
             raise unknown(what, name, known)
+
+
+def check_label(option: str, label: str) -> None:
+    """Refuse a name under which no results can be kept; `option` is the one that gives it."""
+    if label in method_paths():
+        raise UserError(f"{option} {label}: that is a method's own name; choose another")
+    if label in GROUPS:
+        raise UserError(f"{option} {label}: that name stands for several methods; choose another")
+    if not all(character.isalnum() or character in "-_." for character in label) or label.startswith("."):
+        raise UserError(f"{option} {label}: use letters, digits, '-', '_' and '.' for the name")
 
 
 def expand_kinds(text: str) -> list[str]:
@@ -129,7 +139,9 @@ def expand_methods(text: str) -> list[str]:
     names = list(dict.fromkeys(name for one in chosen for name in (_members(one) if one in GROUPS else (one,))))
     for name in filter(is_command, names):
         command_class(name)  # or it is said what is wrong with it
-        rivals = [other for other in [*known, *names] if other != name and short_name(other) == short_name(name)]
+        rivals = [
+            other for other in [*known, *GROUPS, *names] if other != name and short_name(other) == short_name(name)
+        ]
         if rivals:
             raise UserError(f"{name} and {rivals[0]} have one name: rename the file")
     return names

@@ -46,7 +46,7 @@ def call(method: CommandMethod, tasks: Sequence[Task], scale: int) -> list[Resto
     Raises:
         CommandFailed: if it ends with an error, is out of time, or leaves no fitting images.
     """
-    if ONE_BY_ONE & names_in(vars(method)["command"]):
+    if ONE_BY_ONE & names_in(method.file.command):
         return [restored for task in tasks for restored in _run(method, [task], scale)]
     return _run(method, tasks, scale)
 
@@ -71,18 +71,16 @@ def _run(method: CommandMethod, tasks: Sequence[Task], scale: int) -> list[Resto
             write_matlab(Path(scratch, "kernel.mat"), tasks[0].kernel)
         log = _watched(method, vars(method) | given, tasks[0].lr.device, Path(scratch, "log"))
         found = _found(names, sr, log)
-        off_by_one = vars(method)["off_by_one"]
         return [
-            Restored(_read(found[name], task.lr, scale, off_by_one, log), log=log)
+            Restored(_read(found[name], task.lr, scale, method.file.off_by_one, log), log=log)
             for name, task in zip(names, tasks, strict=True)
         ]
 
 
 def _watched(method: CommandMethod, given: Mapping[str, Any], device: torch.device, log_file: Path) -> str:
     """Run the command to its end; gives what it printed."""
-    words = [word.format_map(given) for word in shlex.split(given["command"])]
-    seconds = given["timeout"]
-    guarded = [sys.executable, "-I", guard.__file__, str(seconds), *words]
+    words = [word.format_map(given) for word in shlex.split(method.file.command)]
+    guarded = [sys.executable, "-I", guard.__file__, str(method.timeout), *words]
     with log_file.open("wb") as log:
         process = subprocess.Popen(
             guarded,
@@ -99,8 +97,8 @@ def _watched(method: CommandMethod, given: Mapping[str, Any], device: torch.devi
             process.stdin.close()  # type: ignore[union-attr]
             process.wait()
     text = log_file.read_text(encoding="utf-8", errors="replace")[-LOG_CHARACTERS:]
-    if code == guard.OUT_OF_TIME:
-        raise CommandFailed(f"the command took longer than {seconds:g} s (timeout)", text)
+    if code == -guard.OUT_OF_TIME:
+        raise CommandFailed(f"the command took longer than {method.timeout:g} s (timeout)", text)
     if code != 0:
         raise CommandFailed(f"the command ended with exit code {code}", text)
     return text

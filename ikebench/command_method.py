@@ -1,12 +1,14 @@
 """Somebody else's program as a method: a TOML file with its command becomes a class as `baselines.contract` has it."""
 
+import json
 import os
 import re
 import shlex
 import string
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, field, make_dataclass
+from dataclasses import asdict, dataclass, field, make_dataclass
 from functools import cache
+from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,10 +33,9 @@ GIVEN = {
     "kernel": "a .mat file with the true kernel",
 }
 """What a command can be given by name, in braces."""
-USED = ("seed", "kernel")  # of these, what decides the image: `baselines.contract.Method`
+USED = ("seed", "kernel", "tile")  # what decides the image where the command is given it: `baselines.contract.Method`
 
-HYPERPARAMETERS = {"command": MISSING, "off_by_one": False}
-INCIDENTAL = {"timeout": 86400.0}  # seconds: a day
+LONGEST_TIMEOUT = 1e9  # seconds, 31 years; select takes little more
 KEYS: dict[str, type] = {
     "command": str,
     "folder": str,
@@ -49,6 +50,8 @@ KEYS: dict[str, type] = {
     "variables": dict,
     "parameters": dict,
 }
+RESERVED = {*GIVEN, *KEYS, "program", "file", "uses", "imports", "effort", "scale_of"}
+"""What a parameter cannot be called: what the command is given, and what a method has by contract."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,13 @@ class CommandFile:
 
     Attributes:
         name: of the method: the file's stem.
+        command: as a shell would split it, with names in braces.
+        off_by_one: whether images that are a pixel too large or too small are taken.
         folder: where the command runs.
         environment: of a virtual or conda environment, whose programs come first; None for those of the shell.
         variables: (name, value) of the command's environment.
-        fields: (name, default) of what `--set` changes.
+        timeout: seconds for one call, unless `--set` says more.
+        parameters: (name, default) of what else `--set` changes.
         scales: that it does.
         supervision: see `baselines.contract.Method`.
         source: the publication, say.
@@ -69,21 +75,39 @@ class CommandFile:
     """
 
     name: str
+    command: str
+    off_by_one: bool
     folder: Path
     environment: Path | None
     variables: tuple[tuple[str, str], ...]
-    fields: tuple[tuple[str, Any], ...]
+    timeout: float
+    parameters: tuple[tuple[str, Any], ...]
     scales: tuple[int, ...]
     supervision: str
     source: str
     version: int
     paper_iterations: int | None
 
+    @property
+    def program(self) -> str:
+        """What decides the images, parameters and version apart, as JSON."""
+        where = str(self.folder), self.environment and str(self.environment)
+        return json.dumps([self.command, self.off_by_one, *where, sorted(self.variables)])
+
 
 class CommandMethod:
     """LR -> SR by a command of its own environment; its subclasses are made of TOML files."""
 
     file: CommandFile
+    timeout: float
+
+    def __post_init__(self) -> None:
+        """Refuse a time that cannot be waited."""
+        if not 0 < self.timeout <= LONGEST_TIMEOUT:
+            raise ValueError(
+                f"{self.file.name}: timeout must be more than 0 and at most {LONGEST_TIMEOUT:g} seconds, "
+                f"not {self.timeout:g}"
+            )
 
     def __call__(self, tasks: Sequence[Task], scale: int, precision: Precision = "fp32") -> list[Restored]:
         """Run the command on the tasks' images.
@@ -97,7 +121,9 @@ class CommandMethod:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel to a worker as what the file says: there the class is made anew."""
-        return _configured, (self.file, asdict(self))  # type: ignore[call-overload]
+        values = asdict(self)  # type: ignore[call-overload]
+        del values["program"]
+        return _configured, (self.file, values)
 
 
 def is_command(name: str) -> bool:
@@ -122,10 +148,10 @@ def command_class(path: str) -> Any:  # noqa: ANN401 (a class that follows basel
 @cache
 def _class_of(file: CommandFile) -> "type[DataclassInstance]":
     fields = [
-        (name, type(value), field(default=value, metadata=NOT_DECISIVE if name in INCIDENTAL else {}))
-        for name, value in file.fields
+        ("program", str, field(default=file.program, init=False)),  # of every key, and nobody's to set
+        ("timeout", float, field(default=file.timeout, metadata=NOT_DECISIVE)),
+        *((name, type(value), field(default=value)) for name, value in file.parameters),
     ]
-    command = dict(file.fields)["command"]
     namespace = {
         "__module__": __name__,
         "file": file,
@@ -134,7 +160,7 @@ def _class_of(file: CommandFile) -> "type[DataclassInstance]":
         "source": file.source,
         "supervision": file.supervision,
         "paper_iterations": file.paper_iterations,
-        "uses": tuple(name for name in USED if name in names_in(command)),
+        "uses": tuple(name for name in USED if name in names_in(file.command)),
         "imports": ("ikebench.command_call",),
     }
     return make_dataclass(file.name, fields, bases=(CommandMethod,), namespace=namespace, frozen=True)
@@ -148,17 +174,17 @@ def _read(path: Path) -> CommandFile:
     content = read_toml(path)
     _check_types(path, content)
     parameters = content.get("parameters", {})
-    fields = {name: content.get(name, default) for name, default in (HYPERPARAMETERS | INCIDENTAL).items()}
-    _check_parameters(path, content, fields)
-    _check_command(path, fields["command"], parameters)
-    environment = content.get("environment")
+    _check_parameters(path, content)
+    _check_command(path, content.get("command"), parameters)
     return CommandFile(
         name=path.stem,
+        command=content["command"],
+        off_by_one=content.get("off_by_one", False),
         folder=_there(path, "folder", _beside(path, content.get("folder", "."))),
-        environment=environment
-        and _there(path, "environment", path.parent / Path(environment).expanduser()).absolute(),
+        environment=_environment(path, content.get("environment")),
         variables=tuple((name, str(value)) for name, value in content.get("variables", {}).items()),
-        fields=tuple((fields | {"timeout": float(fields["timeout"])} | parameters).items()),
+        timeout=float(content.get("timeout", 86400)),  # a day
+        parameters=tuple(parameters.items()),
         scales=tuple(content.get("scales", SCALES)),
         supervision=content.get("supervision", "none"),
         source=content.get("source", f"a command: {path.name}"),
@@ -174,30 +200,30 @@ def _check_types(path: Path, content: Mapping[str, Any]) -> None:
         fits = isinstance(value, (int, float) if KEYS[key] is float else KEYS[key])
         if not fits or isinstance(value, bool) != (KEYS[key] is bool):
             raise UserError(f"{path}: {key} must be a {KEYS[key].__name__}")
-    if not re.fullmatch(r"[^\W_][\w.-]*", path.stem):
-        raise UserError(f"{path}: its name is the method's: use letters, digits, '-', '_' and '.'")
+    if not re.fullmatch(r"[^\W_][\w-]*", path.stem):  # no '.': after it, `--set` names a parameter
+        raise UserError(f"{path}: its name is the method's: use letters, digits, '-' and '_' before {SUFFIX}")
     if any(scale not in SCALES for scale in content.get("scales", ())):
         raise UserError(f"{path}: scales must be some of {', '.join(map(str, SCALES))}")
     if content.get("supervision", "none") not in SUPERVISIONS:
         raise UserError(f"{path}: supervision must be one of {', '.join(SUPERVISIONS)}")
-    if content.get("timeout", 1) <= 0:
-        raise UserError(f"{path}: timeout must be more than 0 seconds")
 
 
-def _check_parameters(path: Path, content: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
+def _check_parameters(path: Path, content: Mapping[str, Any]) -> None:
     parameters = content.get("parameters", {})
     for name, value in parameters.items():
         if not name.isidentifier() or not isinstance(value, str | int | float):
             raise UserError(f"{path}: parameter {name} must be a name and a single value")
-        if name in GIVEN or name in fields:
+        if name in RESERVED or iskeyword(name) or name.startswith("__"):
             raise UserError(f"{path}: parameter {name} has a meaning of its own: give it another name")
+    if type(parameters.get("iterations", 0)) is not int:
+        raise UserError(f"{path}: parameter iterations must be an int")
     if "paper_iterations" in content and "iterations" not in parameters:
         raise UserError(f"{path}: paper_iterations needs a parameter iterations: write it below [parameters]")
 
 
 def _check_command(path: Path, command: Any, parameters: Mapping[str, Any]) -> None:  # noqa: ANN401 (what TOML holds)
     example = 'command = "python main.py -i {lr} -o {sr}"'
-    if command is MISSING:
+    if command is None:
         raise UserError(f"{path} has no command: write {example}")
     try:
         names = names_in(command)
@@ -223,6 +249,15 @@ def names_in(command: str) -> set[str]:
 
 def _beside(path: Path, name: str) -> Path:
     return Path(os.path.abspath(path.parent / Path(name).expanduser()))
+
+
+def _environment(path: Path, name: str | None) -> Path | None:
+    if name is None:
+        return None
+    # Not resolved: what lies in a virtual environment is often a link out of it.
+    folder = _there(path, "environment", path.parent / Path(name).expanduser()).absolute()
+    check_folder(f"{path}: environment", folder / "bin", ": give the folder of a virtual or conda environment")
+    return folder
 
 
 def _there(path: Path, key: str, folder: Path) -> Path:

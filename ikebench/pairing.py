@@ -13,8 +13,8 @@ ROLES = re.compile(r"(?i)(?<=[^\W_])[ _.-]+(?P<role>hr|gt|lr[0-9]?|sr)$")
 SCALE = re.compile(r"(?i)(?:(?<![^\W_])|(?<=[0-9]))x[0-9](?![^\W_])")
 """`x2` as a word of its own or after a number: `0801x2_out`, `0801_x2`."""
 
-Rule = Callable[[Path], str | None]
-"""The file of one folder -> the image to which it belongs."""
+Rule = Callable[[Path], Sequence[str]]
+"""The file of one folder -> the image to which it belongs; several where the rule cannot tell of which."""
 
 
 @dataclass(frozen=True)
@@ -25,21 +25,26 @@ class Pairing:
         files: image -> its file.
         rule: how they were told, in words.
         without: images that have no file.
-        stray: files that belong to no image.
+        stray: files that belong to no image -> those of which one cannot be told, where there are such.
     """
 
     files: Mapping[str, Path]
     rule: str
     without: Sequence[str]
-    stray: Sequence[Path]
+    stray: Mapping[Path, Sequence[str]]
+
+    def why(self, path: Path, nothing: str) -> str:
+        """Say why a file is stray; `nothing` is what to say where it is named for no image at all."""
+        names = self.stray[path]
+        return f"named for {' and '.join(names)}: rename it for one of them" if names else nothing
 
 
 def pair(images: Sequence[str], files: Iterable[Path], *, by_number: bool = False) -> Pairing:
     """Tell by the names which file belongs to which image.
 
     A file belongs to the image whose name it bears; else to the image whose name is a word of its own (`0801x2_out`
-    to `0801`, the longest name first); else, where that is allowed, to the image with the same numbers (`im_7` to
-    `img_7`). The first of these rules that tells of the most images holds for all of them.
+    to `0801`; of several, to the one that has the others in it); else, where that is allowed, to the image with the
+    same numbers (`im_7` to `img_7`). The first of these rules that tells of the most images holds for all of them.
 
     Args:
         images: names of images.
@@ -54,16 +59,17 @@ def pair(images: Sequence[str], files: Iterable[Path], *, by_number: bool = Fals
     if by_number:
         rules["equal numbers"] = _numbers(images)
     found = {rule: {path: tell(path) for path in files} for rule, tell in rules.items()}
-    rule = max(found, key=lambda rule: len(set(found[rule].values()) - {None}))  # the first of equals
+    told = {
+        rule: {path: names[0] for path, names in of_rule.items() if len(names) == 1} for rule, of_rule in found.items()
+    }
+    rule = max(told, key=lambda rule: len(set(told[rule].values())))  # the first of equals
     belongs: dict[str, Path] = {}
-    for path, image in found[rule].items():
-        if image is None:
-            continue
+    for path, image in told[rule].items():
         if image in belongs:
             raise UserError(f"{belongs[image]} and {path.name} are both for {image}: leave one of them")
         belongs[image] = path
     without = [image for image in images if image not in belongs]
-    stray = [path for path, image in found[rule].items() if image is None]
+    stray = {path: names for path, names in found[rule].items() if path not in told[rule]}
     return Pairing({image: belongs[image] for image in images if image in belongs}, rule, without, stray)
 
 
@@ -81,21 +87,26 @@ def without_role(stem: str) -> str:
 
 def _equal(images: Sequence[str]) -> Rule:
     names = set(images)
-    return lambda path: path.stem if path.stem in names else None
+    return lambda path: [path.stem] if path.stem in names else []
 
 
 def _within(images: Sequence[str]) -> Rule:
-    longest = sorted(images, key=len, reverse=True)
-    patterns = {image: re.compile(rf"(?i)(?<![^\W_]){re.escape(image)}(?:x[0-9])?(?![^\W_])") for image in longest}
-    return lambda path: next((image for image in longest if patterns[image].search(path.stem)), None)
+    patterns = {image: re.compile(rf"(?i)(?<![^\W_]){re.escape(image)}(?:x[0-9])?(?![^\W_])") for image in images}
+
+    def tell(path: Path) -> Sequence[str]:
+        named = [image for image in images if patterns[image].search(path.stem)]
+        longest = max(named, key=len, default="")
+        return [longest] if named and all(patterns[image].search(longest) for image in named) else named
+
+    return tell
 
 
 def _numbers(images: Sequence[str]) -> Rule:
     found: dict[tuple[int, ...], list[str]] = {}
     for image in images:
         found.setdefault(_numbers_of(image), []).append(image)
-    told = {numbers: names[0] for numbers, names in found.items() if numbers and len(names) == 1}
-    return lambda path: told.get(_numbers_of(path.stem))
+    found.pop((), None)
+    return lambda path: found.get(_numbers_of(path.stem), [])
 
 
 def _numbers_of(stem: str) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from tables import read_table
 from baselines.contract import Task
 from ikebench import command_call, guard
 from ikebench.catalog import method_class
+from ikebench.errors import UserError
 from ikebench.images import read_image
 from ikebench.run.jobs import choose_methods
 
@@ -36,6 +38,7 @@ for path in sorted(Path(lr).iterdir()):
     image.resize(size, Image.NEAREST).convert("RGBA").save(out / (path.stem + "_out.png"))
 if mood == "fail":
     sys.exit("no such model")
+sys.exit(124 * (mood == "124"))
 """
 
 
@@ -46,10 +49,10 @@ def program(tmp_path):
     folder.mkdir()
     (folder / "main.py").write_text(PROGRAM)
 
-    def describe(mood="well", name="theirs", **more):
+    def describe(mood="well", name="theirs", folder="their code", **more):
         lines = [f"{key} = {json.dumps(value)}" for key, value in more.items()]
         command = f"{sys.executable} main.py {{lr}} {{sr}} {{scale}} {{mood}}"
-        text = f"command = '{command}'\nfolder = 'their code'\n" + "\n".join(lines)
+        text = f"command = '{command}'\nfolder = '{folder}'\n" + "\n".join(lines)
         (tmp_path / f"{name}.toml").write_text(f"{text}\n[parameters]\nmood = '{mood}'\n")
         return f"{name}.toml"
 
@@ -91,6 +94,7 @@ def test_several_images_are_one_call(program, ikebench):
         ("fail", {}, "ended with exit code 1; its last words: no such model"),
         ("large", {}, "is 37x33, not 36x32; off_by_one = true takes a pixel more or less"),
         ("linger", {"timeout": 0.5}, "took longer than 0.5 s (timeout)"),
+        ("124", {}, "ended with exit code 124"),
     ],
 )
 def test_what_goes_wrong_is_said_with_the_last_words(program, ikebench, mood, more, words):
@@ -143,6 +147,67 @@ def test_no_process_outlives_who_wanted_it(tmp_path):
     wait_for(lambda: is_over(int(note.read_text())), 5)
 
 
+def test_no_process_outlives_a_guard_that_fails(tmp_path):
+    note = tmp_path / "pid"
+    command = ["sh", "-c", f"echo $$ > {note}; exec sleep 60"]
+    trap = tmp_path / "fails.py"  # once the command has started
+    trap.write_text(
+        f"import os, sys, time\nsys.path.insert(0, {str(Path(guard.__file__).parent)!r})\nimport guard\n"
+        f"def fail(pid):\n    while not (os.path.exists({str(note)!r}) and open({str(note)!r}).read()):\n"
+        "        time.sleep(0.01)\n    raise OSError\nguard.os.pidfd_open = fail\nguard.main()\n"
+    )
+    ended = subprocess.run([sys.executable, trap, "60", *command], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert ended.returncode == 1
+    wait_for(lambda: is_over(int(note.read_text())), 5)
+
+
+@pytest.mark.parametrize("timeout", ["0", "-1", "1e12"])
+def test_a_timeout_that_cannot_be_waited_is_refused(ikebench, program, timeout):
+    with pytest.raises(UserError, match="theirs: timeout must be more than 0"):
+        choose_methods([program()], {"theirs": {"timeout": timeout}})
+    Path("theirs.toml").write_text("command = 'a {lr} {sr}'\ntimeout = inf")
+    with pytest.raises(UserError, match="theirs: timeout must be more than 0"):
+        choose_methods(["theirs.toml"], {})
+
+
+def test_what_runs_the_command_decides_its_images(program, tmp_path, ikebench):
+    for folder in ("their code/venv/bin", "their code/other/bin", "other code"):
+        (tmp_path / folder).mkdir(parents=True)
+    files = [
+        {},
+        {"folder": "other code"},
+        {"off_by_one": True},
+        {"environment": "their code/venv"},
+        {"environment": "their code/other"},
+        {"variables": 1},
+        {"variables": 2},
+    ]
+    keys = set()
+    for more in files:
+        variables = more.pop("variables", None)
+        path = Path(program(**more))
+        if variables:
+            path.write_text(path.read_text() + f"[variables]\nMODEL = {variables}\n")
+        [choice] = choose_methods([str(path)], {})
+        assert not choice.settings
+        keys.add(json.dumps(choice.hyperparameters))
+    assert len(keys) == len(files)
+    [again] = choose_methods([str(path)], {"theirs": {"timeout": "3"}})
+    assert json.dumps(again.hyperparameters) in keys and pickle.loads(pickle.dumps(again.method)) == again.method
+
+
+@pytest.mark.parametrize("name", ["command", "off_by_one", "program"])
+def test_what_the_file_says_is_not_to_be_set(ikebench, program, name):
+    with pytest.raises(UserError, match=f"unknown parameter of theirs.toml '{name}': known: mood, timeout"):
+        choose_methods([program()], {"theirs": {name: "rm {lr} {sr}"}})
+
+
+def test_a_parameter_called_tile_decides(tmp_path):
+    (tmp_path / "theirs.toml").write_text("command = 'a {lr} {sr} {tile}'\n[parameters]\ntile = 64")
+    [choice] = choose_methods([str(tmp_path / "theirs.toml")], {"theirs": {"tile": "32"}})
+    assert choice.settings == {"tile": 32}
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -158,7 +223,11 @@ def test_no_process_outlives_who_wanted_it(tmp_path):
         ("command = 'a {lr} {sr}'\nfolder = 'nowhere'", "nowhere: no such folder"),
         ("command = 'a {lr} {sr}'\nenvironment = 'nowhere'", "nowhere: no such folder"),
         ("command = 'a {lr} {sr}'\npaper_iterations = 3", "needs a parameter iterations"),
-        ("command = 'a {lr} {sr}'\n[parameters]\ntimeout = 3", "has a meaning of its own"),
+        *(
+            (f"command = 'a {{lr}} {{sr}}'\n[parameters]\n{name} = 3", f"{name} has a meaning of its own")
+            for name in ("timeout", "lambda", "file", "scales", "version", "uses", "effort", "__call__")
+        ),
+        ("command = 'a {lr} {sr}'\npaper_iterations = 3\n[parameters]\niterations = 1.5", "iterations must be an int"),
         ("command =", "is not TOML"),
     ],
 )
@@ -172,6 +241,7 @@ def test_names_that_cannot_be(ikebench, program):
     program(name="bicubic")
     assert "bicubic.toml and bicubic have one name" in ikebench("run", "--methods", "bicubic.toml").err
     assert "nowhere.toml: no such file" in ikebench("run", "--methods", "nowhere.toml").err
+    assert "use letters, digits, '-' and '_' before .toml" in ikebench("run", "--methods", program(name="p9.v2")).err
 
 
 def test_parameters_are_hyperparameters(ikebench, program):
@@ -189,8 +259,11 @@ def test_the_gpu_is_ours_under_the_name_that_others_know(device, visible, said):
 
 def test_the_environment_is_the_command_s_own(tmp_path, ikebench, program, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "ours")
-    (tmp_path / "venv/bin").mkdir(parents=True)
     program(environment="venv")
+    (tmp_path / "venv").mkdir()
+    with pytest.raises(UserError, match=r"environment .*venv/bin: no such folder: give the folder of a virtual"):
+        method_class("theirs.toml")
+    (tmp_path / "venv/bin").mkdir()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
     method = method_class("theirs.toml")()
     assert command_call._environment(method, torch.device("cuda:1"))["CUDA_VISIBLE_DEVICES"] == "5"

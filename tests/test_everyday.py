@@ -13,6 +13,7 @@ from ikebench.images import read_image, write_png
 from ikebench.run.jobs import choose_methods
 
 TINY = ("--set", "zssr.width=4", "--set", "zssr.layers=2")
+COMPANIONS = (".log", ".checkpoint", "_trace.parquet", "_kernel_x2.npy", "_kernel_x2.mat")
 
 
 @pytest.fixture
@@ -60,6 +61,33 @@ def test_results_are_taken_in_and_removed(ikebench, cat):
     assert list(read_table(Path("bench/scores.parquet"))["method"]) == ["bicubic"]
 
 
+def test_results_made_here_are_given_up_on_demand_alone(ikebench, cat):
+    ikebench("run", "--methods", "bicubic", "--as", "mine")
+    write_png("theirs/cat.png", read_image("photos/cat.png"))
+    before = Path("bench/sr/mine/photos/median/X2/cat.png").read_bytes()
+    beside = [Path(f"bench/sr/mine/photos/median/X2/cat{end}") for end in COMPANIONS]
+    for path in beside:
+        path.touch()
+    refused = ikebench("run", "--sr", "mine=theirs")
+    assert refused.code == 2 and "1 results made here are kept under that name" in refused.err
+    assert Path("bench/sr/mine/photos/median/X2/cat.png").read_bytes() == before and all(map(Path.exists, beside))
+    replaced = ikebench("run", "--sr", "mine=theirs", "--replace")
+    assert replaced.code == 0 and runs().loc["mine", "note"] == "images made elsewhere"
+    assert not any(map(Path.exists, beside))
+
+
+def test_folders_are_taken_whole_or_not_at_all(ikebench, photos):
+    ikebench("make-data", "--hr", "photos", "--kind", "median")
+    for name in ("cat", "cup"):
+        write_png(f"theirs/{name}.png", read_image(f"photos/{name}.png"))
+    write_png("others/dog.png", read_image("photos/cat.png"))
+    failed = ikebench("run", "--sr", "a=theirs", "--sr", "b=others")
+    assert failed.code == 2 and "no file there is named for an image" in failed.err and not Path("bench/sr").exists()
+    limited = ikebench("run", "--sr", "a=theirs", "--limit", 1)  # cup.png is no stray
+    assert limited.code == 0 and "a: 1 SR images of photos median x2" in limited.err and "refused" not in limited.err
+    assert not Path("bench/sr/a/photos/median/X2/cup.png").exists()
+
+
 def test_an_image_laid_by_hand_is_reported(ikebench, cat):
     shutil.copy("photos/cat.png", "bench/data/x.png")
     write_png("bench/sr/mine/photos/median/X2/cat.png", read_image("photos/cat.png"))
@@ -83,6 +111,10 @@ def test_a_pixel_more_or_less_is_taken_where_that_is_said(ikebench, cat, more):
     [
         ([], "give --methods"),
         (["--sr", "ike=photos"], "that is a method's own name"),
+        (["--sr", "all=photos"], "that name stands for several methods"),
+        (["--methods", "bicubic", "--as", "zero-shot"], "that name stands for several methods"),
+        (["--methods", "bicubic", "--as", "mine", "--sr", "mine=photos"], "--methods or --as keeps results"),
+        (["--sr", "mine-quick=photos"], "--quick keeps its results"),
         (["--sr", "photos"], "write it as name=folder"),
         (["--sr", "a=photos/cat.png"], "a file, not a folder"),
         (["--sr", "a=nowhere"], "no such folder"),

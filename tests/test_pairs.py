@@ -175,6 +175,14 @@ def test_files_and_images_are_matched_by_name(tmp_path, files, expected):
     assert pair(["img_1"], [tmp_path / "im_1.png"]).without == ["img_1"]
 
 
+def test_a_file_named_for_two_images_is_neither_s(tmp_path):
+    files = [tmp_path / f"{name}.png" for name in ("2_out", "3_2", "img_2_3_out", "img_2x2")]
+    found = pair(["2", "3", "img_2", "2_3"], files)
+    assert {image: path.stem for image, path in found.files.items()} == {"2": "2_out", "img_2": "img_2x2"}
+    assert found.stray == {files[1]: ["2", "3"], files[2]: ["2", "3", "img_2", "2_3"]}
+    assert found.why(files[1], "") == "named for 2 and 3: rename it for one of them"
+
+
 def test_two_files_for_one_image(tmp_path):
     with pytest.raises(UserError, match="are both for cat"):
         pair(["cat"], [tmp_path / "cat_a.png", tmp_path / "cat_b.png"])

@@ -154,7 +154,11 @@ class RunOptions:
 )
 @trace_option
 @click.option("--retry-failed", is_flag=True, help="Run failed jobs again.")
-@click.option("--replace", is_flag=True, help="Let a shorter training take the place of a longer one.")
+@click.option(
+    "--replace",
+    is_flag=True,
+    help="Let a shorter training take the place of a longer one, or --sr that of results made here.",
+)
 @click.option(
     "--quick",
     is_flag=True,

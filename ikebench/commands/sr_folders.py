@@ -1,7 +1,10 @@
 """SR images made elsewhere, as `run --sr NAME=FOLDER` takes them in."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ikebench.command_method import short_name
 from ikebench.commands.options import say
 from ikebench.data.table import require_data
 from ikebench.errors import UserError
@@ -23,22 +26,34 @@ def check(options: "RunOptions") -> None:
     for label, folders in options.sr.items():
         if len(folders) > 1:
             raise UserError(f"--sr {label}=…: given twice; a name has one folder for one kind and scale")
-        given_sr.check_label(label)
+        given_sr.check_name(label, [*map(short_name, options.methods), *filter(None, [options.label])])
         check_folder(f"--sr {label}", folders[0])
     if options.sr and (options.lr is not None or options.dry_run):
         raise UserError("--sr is of LR images that make-data made, and takes no time: leave out --lr and --dry-run")
 
 
 def take_folders(options: "RunOptions", rows: RowFiles) -> int:
-    """Take every folder of `--sr` in and say what is left over; gives the number of files that are refused."""
+    """Take every folder of `--sr` in and say what is left over; gives the number of files that are refused.
+
+    Raises:
+        UserError: for a folder that cannot be taken in; then nothing of the others is written either.
+    """
     refused = 0
-    for label, [folder] in options.sr.items():
-        data = select_rows(require_data(options.workspace), options.selection)
-        taken = given_sr.take(options.workspace, label, folder, data, rows, off_by_one=options.off_by_one)
-        say(f"{label}: {taken.taken} SR images of {taken.cell} by {taken.rule}, {taken.known} there already")
+    for found, folder in [(_found(options, label, folder, rows), folder) for label, [folder] in options.sr.items()]:
+        taken = given_sr.take(options.workspace, found, rows, off_by_one=options.off_by_one)
+        say(f"{found.label}: {taken.taken} SR images of {found.cell} by {found.rule}, {taken.known} there already")
         for name, reason in taken.refused.items():
             say(f"refused {folder / name}: {reason}")
-        if taken.without:
-            say(f"{label}: no SR image of {', '.join(taken.without)}")
+        if found.without:
+            say(f"{found.label}: no SR image of {', '.join(found.without)}")
         refused += len(taken.refused)
     return refused
+
+
+def _found(options: "RunOptions", label: str, folder: Path, rows: RowFiles) -> given_sr.Found:
+    """Find the images of a folder; of those that `--limit` leaves out it is known that they are not stray."""
+    if not options.replace:
+        given_sr.check_unused(label, rows)
+    data = require_data(options.workspace)
+    of_cell = select_rows(data, replace(options.selection, limit=None))
+    return given_sr.find(label, folder, of_cell, select_rows(data, options.selection))

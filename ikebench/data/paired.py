@@ -154,14 +154,14 @@ def find_pairs(source: HRSource, lr: Path, kernels: Path | None, scales: Sequenc
         found = _matched(source, [path for path in files if role(path.stem) != "hr"] or files, f"--lr {folder}")
         lr_files[scale] = found.files
         lines.append(f"LR x{scale} matched by {found.rule}: {_example(found)}")
-        stray += [f"{path}: no HR image is named for it" for path in found.stray]
+        stray += [f"{path}: {found.why(path, 'no HR image is named for it')}" for path in found.stray]
         if kernels is not None:
             folder = _of_scale("--kernels", kernels, scale, KERNEL_FOLDERS, scales)
             files = sorted(path for path in folder.iterdir() if path.suffix in KERNEL_SUFFIXES)
             found = _matched(source, files, f"--kernels {folder}")
             kernel_files[scale] = found.files
             lines.append(f"kernels x{scale} matched by {found.rule}: {_example(found)}")
-            stray += [f"{path}: no HR image is named for it" for path in found.stray]
+            stray += [f"{path}: {found.why(path, 'no HR image is named for it')}" for path in found.stray]
     return Found(source, Paired(lr_files, kernel_files), lines, stray)
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from ikebench.catalog import configured, method_class, method_paths, uses
+from ikebench.catalog import check_label, configured, method_class, uses
 from ikebench.command_method import short_name
 from ikebench.errors import UserError
 from ikebench.seeds import derive_seed
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from baselines.contract import Precision
 
 TYPICAL_CROP = 128  # LR px a side, of the zero-shot methods; only the time left depends on it
+QUICK = "-quick"
+"""What the names end with under which a first look's results are kept."""
 QUICK_ITERATIONS = 100  # of a first look: a minute or two for IKE, on a core, where its paper's 3000 take 40
 SMALLEST_TILE = 32  # px
 MAX_SEED = 2**63  # torch's generators take signed 64-bit seeds
@@ -143,10 +145,12 @@ def choose_methods(
     if stray:
         raise UserError(f"--set {stray}.…: {stray} is not among --methods {','.join(names)}")
     if label is not None:
-        _check_label(label, names)
+        if len(names) != 1:
+            raise UserError("--as names one method's results: give one name to --methods")
+        check_label("--as", label)
     choices = []
     for name in names:
-        own_name = f"{short[name]}-quick" if quick and method_class(name).paper_iterations is not None else short[name]
+        own_name = short[name] + QUICK if quick and method_class(name).paper_iterations is not None else short[name]
         method = _configured(name, settings.get(short[name], {}), QUICK_ITERATIONS if quick else iterations)
         choices.append(MethodChoice(label or own_name, short[name], method))
     return choices
@@ -306,12 +310,3 @@ def _key(job: Job) -> str:
         "inputs": {name: value for name, value in inputs.items() if name in uses(method)},
     }
     return sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
-
-
-def _check_label(label: str, names: Sequence[str]) -> None:
-    if len(names) != 1:
-        raise UserError("--as names one method's results: give one name to --methods")
-    if label in method_paths():
-        raise UserError(f"--as {label}: that is a method's own name; choose another")
-    if not all(character.isalnum() or character in "-_." for character in label) or label.startswith("."):
-        raise UserError(f"--as {label}: use letters, digits, '-', '_' and '.'")

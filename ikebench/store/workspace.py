@@ -156,6 +156,12 @@ def trace_path(sr: str) -> str:
     return sr.removesuffix(".png") + "_trace.parquet"
 
 
+def companion_paths(sr: str, scale: int) -> list[str]:
+    """Paths of all that may lie beside an SR image, its row file apart."""
+    kernel = estimated_kernel_path(sr, scale)
+    return [checkpoint_path(sr), log_path(sr), trace_path(sr), kernel, kernel.removesuffix(".npy") + ".mat"]
+
+
 def estimated_kernel_path(sr: str, scale: int) -> str:
     """Path of the kernel that a method estimated."""
     return sr.removesuffix(".png") + f"_kernel_x{scale}.npy"
