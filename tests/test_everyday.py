@@ -60,6 +60,35 @@ def test_results_are_taken_in_and_removed(ikebench, cat):
     assert list(read_table(Path("bench/scores.parquet"))["method"]) == ["bicubic"]
 
 
+@pytest.mark.parametrize("where", ["shutil.rmtree", "ikebench.commands.remove.score_and_report"])
+def test_a_remove_that_is_stopped_is_ended_by_the_same_command(ikebench, cat, monkeypatch, where):
+    ikebench("run", "--methods", "bicubic,zssr", "--iterations", 1, *TINY)
+
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(where, stop)
+        assert ikebench("remove", "zssr").code not in (0, 2)
+    again = ikebench("remove", "zssr")
+    assert again.code == 0 and "with the rest of an earlier remove" in again.err
+    assert list(runs().index) == ["bicubic"] and not list(Path("bench").glob(".zssr*"))
+    assert list(read_table(Path("bench/scores.parquet"))["method"]) == ["bicubic"]
+    assert ikebench("remove", "zssr").code == 2 and not list(Path("bench").glob(".zssr*"))
+
+
+def test_after_the_last_method_is_removed_there_are_no_scores(ikebench, cat):
+    ikebench("run", "--methods", "bicubic")
+    assert ikebench("remove", "bicubic").code == 0
+    outcome = ikebench("report")
+    assert outcome.code == 2 and "there are no scores: `ikebench run` makes some" in outcome.err
+
+
+def test_remove_makes_no_workspace(ikebench):
+    outcome = ikebench("remove", "ike", "--workspace", "nowhere")
+    assert outcome.code == 2 and "no such folder" in outcome.err and not Path("nowhere").exists()
+
+
 def test_an_image_laid_by_hand_is_reported(ikebench, cat):
     shutil.copy("photos/cat.png", "bench/data/x.png")
     write_png("bench/sr/mine/photos/median/X2/cat.png", read_image("photos/cat.png"))
