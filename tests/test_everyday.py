@@ -33,7 +33,9 @@ def test_a_longer_training_is_given_up_on_demand_alone(ikebench, cat):
     kept = ikebench(*run, "--iterations", 2)
     assert kept.code == 0 and "zssr: 1 results of longer trainings are kept: --replace" in kept.err
     assert runs().loc["zssr", "key"] == key
-    assert "1 jobs to run" in ikebench(*run, "--iterations", 2, "--replace", "--dry-run").out
+    replaced = ikebench(*run, "--iterations", 2, "--replace", "--list-jobs")  # which runs nothing
+    assert "1 jobs to run" in replaced.out and "zssr: 1 results of longer trainings will be replaced" in replaced.err
+    assert "other settings" not in replaced.err and runs().loc["zssr", "key"] == key
     assert "1 jobs to run" in ikebench(*run, "--iterations", 4, "--dry-run").out
     ikebench("make-data", "--hr", "photos", "--kind", "median", "--set", "median.size=3")  # the result is stale
     assert "1 jobs to run" in ikebench(*run, "--iterations", 2, "--dry-run").out
@@ -120,6 +122,8 @@ def test_a_pixel_more_or_less_is_taken_where_that_is_said(ikebench, cat, more):
         (["--sr", "a=bench/data/photos/LR_median/X2", "--limit", "1", "--kind", "random"], "no data of kind"),
         (["--lr", "photos/cat.png", "--scale", "2", "--methods", "bicubic"], "a file, not a folder"),
         (["--methods", "ike", "--quick", "--iterations", "3"], "leave out --quick or --iterations"),
+        (["--methods", "ike", "--quick", "--set", "ike.iterations=3"], "--quick and --set ike.iterations"),
+        (["--methods", "bicubic", "--off-by-one", "--dry-run"], "--off-by-one is of --sr NAME=FOLDER"),
     ],
 )
 def test_wrong_input_is_one_line(ikebench, cat, arguments, words):

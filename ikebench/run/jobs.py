@@ -144,19 +144,21 @@ def choose_methods(
         raise UserError(f"--set {stray}.…: {stray} is not among --methods {','.join(names)}")
     if label is not None:
         _check_label(label, names)
+    wanted, option = (QUICK_ITERATIONS, "--quick") if quick else (iterations, "--iterations")
     choices = []
     for name in names:
         own_name = f"{short[name]}-quick" if quick and method_class(name).paper_iterations is not None else short[name]
-        method = _configured(name, settings.get(short[name], {}), QUICK_ITERATIONS if quick else iterations)
+        method = _configured(name, settings.get(short[name], {}), wanted, option)
         choices.append(MethodChoice(label or own_name, short[name], method))
     return choices
 
 
-def _configured(name: str, settings: Mapping[str, str], iterations: int | None) -> Any:  # noqa: ANN401
+def _configured(name: str, settings: Mapping[str, str], iterations: int | None, option: str) -> Any:  # noqa: ANN401
+    """Configure a method; `option` is the one that said the iterations."""
     cls, own = method_class(name), dict(settings)
     if iterations is not None and cls.paper_iterations is not None:
         if "iterations" in own:
-            raise UserError(f"--iterations and --set {name}.iterations: give one of them")
+            raise UserError(f"{option} and --set {name}.iterations: give one of them")
         own["iterations"] = str(iterations)
     method = configured(cls, name, own)
     if (getattr(method, "iterations", None) or 0) >= MAX_ITERATIONS:
