@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 from ikebench.command_method import command_class, is_command, short_name
 from ikebench.errors import UserError, one_line, unknown
-from ikebench.settings import parse_value
+from ikebench.settings import parse_names, parse_value
 
 KINDS = {
     "bicubic": "degradations.bicubic:Bicubic",
@@ -126,6 +126,18 @@ def check_label(option: str, label: str) -> None:
         raise UserError(f"{option} {label}: use letters, digits, '-', '_' and '.' for the name")
 
 
+def spell(what: str, names: Sequence[str], known: Mapping[str, Any]) -> list[str]:
+    """Give names as they are spelt, in whatever case they are typed.
+
+    Raises:
+        UserError: for the first unknown name, with a near match.
+    """
+    spelt = {name.casefold(): name for name in known}
+    names = [name if name in known else spelt.get(name.casefold(), name) for name in names]
+    check_names(what, names, known)
+    return names
+
+
 def expand_kinds(text: str) -> list[str]:
     """Read a `--kind` value: names between commas; `all` stands for the paper's four."""
     names = _recognised("kind", text, {**KINDS, "all": ""})
@@ -177,13 +189,10 @@ def _members(group: str) -> list[str]:
 
 def _recognised(what: str, text: str, known: Mapping[str, Any]) -> list[str]:
     """Read names between commas, in whatever case they are typed; files are left as they are."""
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        raise UserError("an empty list of names: give at least one")
-    spelt = {name.casefold(): name for name in known}
-    names = [name if name in known or is_command(name) else spelt.get(name.casefold(), name) for name in names]
-    check_names(what, [name for name in names if not is_command(name)], known)
-    return names
+    names = parse_names(text)
+    files = [name for name in names if is_command(name)]
+    spelt = spell(what, [name for name in names if name not in files], known)
+    return [name if name in files else spelt.pop(0) for name in names]
 
 
 def _load(what: str, name: str, paths: Mapping[str, str]) -> Any:  # noqa: ANN401

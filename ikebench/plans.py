@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ikebench.catalog import KINDS, PAPER_KINDS, check_names, method_paths
+from degradations.contract import SCALES
+from ikebench.catalog import KINDS, PAPER_KINDS, check_names, method_paths, spell
 from ikebench.errors import UserError, unknown
 from ikebench.settings import Settings
 from ikebench.toml_files import read_toml
@@ -51,16 +52,22 @@ class Plan:
     set_name: str | None = None
 
     def part(self, kinds: Sequence[str] | None, labels: Sequence[str] | None) -> "Plan":
-        """Take only these kinds and these rows of the table; None is all.
+        """Take only these kinds and these rows of the table; None, or `all` among them, is all.
 
         Raises:
             UserError: for one that the plan does not have.
         """
         rows = {variant.label: variant for variant in self.variants}
-        check_names("kind of this plan", kinds or (), dict.fromkeys(self.kinds))
-        check_names("method of this plan", labels or (), rows)
-        variants = self.variants if labels is None else [rows[label] for label in labels]
-        return replace(self, kinds=self.kinds if kinds is None else kinds, variants=variants)
+        chosen = _chosen("kind of this plan", kinds, self.kinds)
+        variants = [rows[label] for label in _chosen("method of this plan", labels, list(rows))]
+        left_out = set(self.kinds) - set(chosen)
+        degradations = {kind: fields for kind, fields in self.degradations.items() if kind not in left_out}
+        return replace(self, kinds=chosen, variants=variants, degradations=degradations)
+
+
+def _chosen(what: str, names: Sequence[str] | None, known: Sequence[str]) -> Sequence[str]:
+    chosen = ["all"] if names is None else spell(what, names, dict.fromkeys([*known, "all"]))
+    return known if "all" in chosen else list(dict.fromkeys(chosen))
 
 
 TABLE_METHODS = ("bicubic", "edsr-baseline", "kernelgan-zssr", "dualsr", "ike", "ike-release")
@@ -120,6 +127,7 @@ def read_plan(text: str) -> Plan:
 
 def _plan_of(path: Path, content: Mapping[str, Any]) -> Plan:
     _check_types(path, content)
+    _check_elements(path, content)
     kinds = content.get("kinds", list(PAPER_KINDS))
     check_names("kind", kinds, KINDS)
     variants = tuple(_variant(path, label, fields) for label, fields in content.get("variants", {}).items())
@@ -147,6 +155,14 @@ def _check_types(path: Path, content: Mapping[str, Any]) -> None:
     for key in ("images", "iterations"):
         if content.get(key, 1) < 1:
             raise UserError(f"{path}: {key} must be 1 or more")
+
+
+def _check_elements(path: Path, content: Mapping[str, Any]) -> None:
+    kinds, scales = content.get("kinds", PAPER_KINDS), content.get("scales", SCALES)
+    if not kinds or not all(isinstance(kind, str) for kind in kinds):
+        raise UserError(f'{path}: kinds must be names of kinds, ["median"] say: `ikebench list kinds` shows them')
+    if not scales or not all(type(scale) is int and scale in SCALES for scale in scales):
+        raise UserError(f"{path}: scales must be 2, 3 or 4, [2, 4] say")
 
 
 def _variant(path: Path, label: str, fields: Any) -> Variant:  # noqa: ANN401 (what TOML holds)

@@ -15,6 +15,18 @@ Settings = Mapping[str, Mapping[str, str]]
 """Name of a kind, a method or a network -> field -> value as typed."""
 
 
+def parse_names(text: str) -> list[str]:
+    """Read `a,b`, each once.
+
+    Raises:
+        UserError: where there is no name.
+    """
+    names = list(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
+    if not names:
+        raise UserError("an empty list of names: give at least one")
+    return names
+
+
 def parse_settings(texts: Sequence[str]) -> Settings:
     """Sort `name.field=value` texts by name.
 

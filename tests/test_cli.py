@@ -64,6 +64,8 @@ def test_parameters_are_listed_with_their_defaults(ikebench):
     listed = ikebench("list", "kinds", "median").out
     assert "median.size   5" in listed and "top-left" in listed
     assert "did you mean 'ike'" in ikebench("list", "methods", "ik").err
+    outcome = ikebench("list", "datasets", "ike")
+    assert outcome.code == 2 and "list datasets takes no NAME" in outcome.err
 
 
 @pytest.mark.slow

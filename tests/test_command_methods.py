@@ -76,6 +76,8 @@ def test_a_command_restores_scores_and_is_not_run_again(ikebench, photos, progra
     assert log == "CUDA_VISIBLE_DEVICES '' in their code\n"
     assert "| theirs" in Path("bench/report/report.md").read_text()
     assert "0 jobs to run, 2 done" in ikebench("run", "--dry-run", "--methods", program(timeout=5)).out
+    verified = ikebench("verify")
+    assert verified.code == 0, verified.out
     assert "2 jobs to run" in ikebench("run", "--dry-run", "--methods", program(version=2)).out
 
 
@@ -115,6 +117,18 @@ def test_a_failure_is_a_row_and_its_log_is_kept(ikebench, photos, program):
     outcome = ikebench("run", "--methods", f"bicubic,{program('fail')}")
     assert outcome.code == 1 and "4 jobs run, 0 already done, 2 failed" in outcome.err
     assert "no such model" in Path("bench/sr/theirs/photos/median/X2/cat.log").read_text()
+
+
+def test_a_failure_takes_the_image_of_an_earlier_success_away(ikebench, photos, program):
+    (photos / "cup.png").unlink()
+    ikebench("make-data", "--hr", photos, "--kind", "median")
+    assert ikebench("run", "--methods", f"bicubic,{program()}").code == 0
+    image = Path("bench/sr/theirs/photos/median/X2/cat.png")
+    assert image.exists()
+    assert ikebench("run", "--methods", program("fail")).code == 1
+    assert not image.exists()
+    verified = ikebench("verify")
+    assert verified.code == 0, verified.out
 
 
 def is_over(pid):

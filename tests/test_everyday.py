@@ -34,7 +34,9 @@ def test_a_longer_training_is_given_up_on_demand_alone(ikebench, cat):
     kept = ikebench(*run, "--iterations", 2)
     assert kept.code == 0 and "zssr: 1 results of longer trainings are kept: --replace" in kept.err
     assert runs().loc["zssr", "key"] == key
-    assert "1 jobs to run" in ikebench(*run, "--iterations", 2, "--replace", "--dry-run").out
+    replaced = ikebench(*run, "--iterations", 2, "--replace", "--list-jobs")  # which runs nothing
+    assert "1 jobs to run" in replaced.out and "zssr: 1 results of longer trainings will be replaced" in replaced.err
+    assert "other settings" not in replaced.err and runs().loc["zssr", "key"] == key
     assert "1 jobs to run" in ikebench(*run, "--iterations", 4, "--dry-run").out
     ikebench("make-data", "--hr", "photos", "--kind", "median", "--set", "median.size=3")  # the result is stale
     assert "1 jobs to run" in ikebench(*run, "--iterations", 2, "--dry-run").out
@@ -88,6 +90,35 @@ def test_folders_are_taken_whole_or_not_at_all(ikebench, photos):
     assert not Path("bench/sr/a/photos/median/X2/cup.png").exists()
 
 
+@pytest.mark.parametrize("where", ["shutil.rmtree", "ikebench.commands.remove.score_and_report"])
+def test_a_remove_that_is_stopped_is_ended_by_the_same_command(ikebench, cat, monkeypatch, where):
+    ikebench("run", "--methods", "bicubic,zssr", "--iterations", 1, *TINY)
+
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(where, stop)
+        assert ikebench("remove", "zssr").code not in (0, 2)
+    again = ikebench("remove", "zssr")
+    assert again.code == 0 and "with the rest of an earlier remove" in again.err
+    assert list(runs().index) == ["bicubic"] and not list(Path("bench").glob(".zssr*"))
+    assert list(read_table(Path("bench/scores.parquet"))["method"]) == ["bicubic"]
+    assert ikebench("remove", "zssr").code == 2 and not list(Path("bench").glob(".zssr*"))
+
+
+def test_after_the_last_method_is_removed_there_are_no_scores(ikebench, cat):
+    ikebench("run", "--methods", "bicubic")
+    assert ikebench("remove", "bicubic").code == 0
+    outcome = ikebench("report")
+    assert outcome.code == 2 and "there are no scores: `ikebench run` makes some" in outcome.err
+
+
+def test_remove_makes_no_workspace(ikebench):
+    outcome = ikebench("remove", "ike", "--workspace", "nowhere")
+    assert outcome.code == 2 and "no such folder" in outcome.err and not Path("nowhere").exists()
+
+
 def test_an_image_laid_by_hand_is_reported(ikebench, cat):
     shutil.copy("photos/cat.png", "bench/data/x.png")
     write_png("bench/sr/mine/photos/median/X2/cat.png", read_image("photos/cat.png"))
@@ -123,6 +154,8 @@ def test_a_pixel_more_or_less_is_taken_where_that_is_said(ikebench, cat, more):
         (["--sr", "a=bench/data/photos/LR_median/X2", "--limit", "1", "--kind", "random"], "no data of kind"),
         (["--lr", "photos/cat.png", "--scale", "2", "--methods", "bicubic"], "a file, not a folder"),
         (["--methods", "ike", "--quick", "--iterations", "3"], "leave out --quick or --iterations"),
+        (["--methods", "ike", "--quick", "--set", "ike.iterations=3"], "--quick and --set ike.iterations"),
+        (["--methods", "bicubic", "--off-by-one", "--dry-run"], "--off-by-one is of --sr NAME=FOLDER"),
     ],
 )
 def test_wrong_input_is_one_line(ikebench, cat, arguments, words):

@@ -105,6 +105,42 @@ def test_realsr_has_both_in_one_folder_and_bicubic_is_said_to_be_bicubic(ikebenc
     assert set(rows["preset"]) == {"paired-bicubic"}
 
 
+def named_pairs(folder, names):
+    """Write an HR and an LR folder, with (HR name, LR name) for each photograph."""
+    for (hr_name, lr_name), hr in zip(names, PHOTOS.values(), strict=False):
+        write_png(folder / f"hr/{hr_name}.png", np.ascontiguousarray(hr))
+        write_png(folder / f"lr/{lr_name}.png", downscaled(hr))
+
+
+def pairs(ikebench, hr="hr", lr="lr"):
+    return ikebench("make-data", "--kind", "paired", "--hr", hr, "--lr", lr)
+
+
+def test_folders_that_are_swapped_by_their_names(ikebench, tmp_path):
+    named_pairs(tmp_path, [("a_HR", "a_LR"), ("b_HR", "b_LR")])
+    outcome = pairs(ikebench, "lr", "hr")
+    assert outcome.code == 2
+    assert outcome.err.splitlines()[-1].endswith("all files of --hr say LR: are --lr and --hr swapped?")
+
+
+def test_a_name_is_cut_only_where_its_pair_has_another(ikebench, tmp_path):
+    named_pairs(tmp_path, [("Mustang GT", "Mustang GTx2"), ("b_HR", "b_LR"), ("Golf GT", "Golf GT")])
+    write_png(tmp_path / "hr/c_LR.png", np.ascontiguousarray(PHOTOS[1]))
+    outcome = pairs(ikebench)
+    assert outcome.code == 0 and "--hr: left out, LR by their names: c_LR.png" in outcome.err, outcome.err
+    rows = read_table(Path("bench/data.parquet"))
+    assert sorted(rows["image"]) == ["Golf GT", "Mustang GT", "b"]
+
+
+def test_the_same_pairs_again_are_there_already(ikebench, tmp_path):
+    named_pairs(tmp_path, [("a", "a"), ("b", "b")])
+    assert "2 LR images made, 0 already there" in pairs(ikebench).err
+    assert "0 LR images made, 2 already there" in pairs(ikebench).err
+    write_png(tmp_path / "lr/a.png", downscaled(PHOTOS[1], KERNEL.T.copy()))
+    Path("bench/data/hr/LR_paired/X2/bx2.png").unlink()
+    assert "2 LR images made, 0 already there" in pairs(ikebench).err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

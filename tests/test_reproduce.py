@@ -17,6 +17,7 @@ from ikebench.images import read_image, write_png
 from ikebench.plans import PLANS, read_plan
 from ikebench.run.jobs import choose_methods
 from ikebench.run.rounds import Budget, rounds
+from ikebench.settings import parse_names
 from reports.variants import published_ablation, variant_listings
 
 BOTH_GRIDS = """
@@ -120,11 +121,29 @@ def test_seeds_do_not_repeat_what_uses_none(ikebench, photos, plan):
         ('kinds = ["median"]', "names no variants"),
         ("images = 0\n[variants.ike]", "images must be 1 or more"),
         ("[variants]\nike = 3", "must be a table"),
+        ("kinds = [1]", "kinds must be names of kinds"),
+        ('kinds = [["median"]]', "kinds must be names of kinds"),
+        ("kinds = []", "kinds must be names of kinds"),
+        ('scales = ["2"]', "scales must be 2, 3 or 4"),
+        ("scales = [5]", "scales must be 2, 3 or 4"),
+        ("scales = []", "scales must be 2, 3 or 4"),
     ],
 )
 def test_what_is_no_plan_is_said(plan, text, says):
     with pytest.raises(UserError, match=says):
         read_plan(str(plan(text)))
+
+
+def test_a_part_brings_the_settings_of_its_own_kinds_alone(plan):
+    text = BOTH_GRIDS.replace('"median"', '"median", "random"')
+    whole = read_plan(str(plan(text + "[degradations.median]\nkernel = 3\n[degradations.gaussian]\nsigma = 2\n")))
+    assert set(whole.part(["random"], None).degradations) == {"gaussian"}  # which no kind wants: make-data says so
+    assert set(whole.part(["Median"], ["BICUBIC"]).degradations) == {"median", "gaussian"}
+    assert whole.part(["all"], ["All"]) == whole.part(None, None)
+    assert list(whole.part(None, None).variants) == list(whole.variants)
+    assert whole.part(["MEDIAN"], None).kinds == ["median"]
+    with pytest.raises(UserError, match="an empty list of names"):
+        parse_names(" , ")
 
 
 def test_unknown_plans_get_a_near_match():

@@ -11,6 +11,7 @@ from processes import start, wait_for
 
 from degradations.resample import imresize, quantise
 from ikebench.images import read_image, read_photo
+from ikebench.store.workspace import Workspace
 
 
 @pytest.fixture
@@ -45,10 +46,26 @@ def test_folders_and_what_cannot_be_read(ikebench, camera):
     (camera / "broken.png").write_text("no image")
     (camera / "note.txt").write_text("nor this")
     outcome = ikebench("sr", camera, "--method", "bicubic", "--scale", 3)
-    assert outcome.code == 1 and "refused" in outcome.err and "broken.png" in outcome.err and "note.txt" in outcome.err
+    assert outcome.code == 1 and "refused" in outcome.err and "note.txt" in outcome.err
+    assert outcome.err.count("broken.png") == 1
     folder = camera.with_name("my photos_bicubic_x3")
     assert {path.name for path in folder.iterdir()} == {"Kätzchen 1_bicubic_x3.png", "logo_bicubic_x3.png"}
     assert read_photo(folder / "logo_bicubic_x3.png").alpha.shape == (192, 240)
+
+
+def test_results_beside_their_photos_are_not_enlarged_again(ikebench, camera):
+    command = ("sr", camera, "--method", "bicubic", "--compare", "-o", camera)
+    assert ikebench(*command).code == 0
+    before = set(camera.iterdir())
+    again = ikebench(*command)
+    assert again.code == 0 and set(camera.iterdir()) == before
+    assert f"{camera / 'logo_bicubic_x2.png'} is made of {camera / 'logo.webp'}: left out" in again.err
+
+
+def test_two_at_once_in_one_folder(ikebench, camera):
+    with Workspace(Path("out/.ikebench-sr")).locked():
+        outcome = ikebench("sr", camera / "logo.webp", "--method", "bicubic", "-o", "out")
+    assert outcome.code == 2 and "wait, or use another -o folder" in outcome.err
 
 
 def test_a_failure_leaves_nothing_behind(ikebench, camera, rivals, monkeypatch):

@@ -10,10 +10,14 @@ from ikebench.files import sha256_file
 from ikebench.store.bundles import INVENTORY
 from ikebench.store.row_files import RowFiles
 from ikebench.store.rows import RunRow, schema_of
-from ikebench.store.workspace import Workspace, checkpoint_path, row_path, sr_path, trace_path
+from ikebench.store.workspace import Workspace, checkpoint_path, log_path, row_path, sr_path, trace_path
 
 HELD = ("data", "sr")
 """Folders of a workspace that hold nothing but what the tables speak of."""
+
+
+BESIDE = (row_path, trace_path, checkpoint_path, log_path)
+"""What lies beside an SR image."""
 
 
 def written(tables: Tables) -> dict[str, str | None]:
@@ -30,7 +34,7 @@ def written(tables: Tables) -> dict[str, str | None]:
 
 def companions(runs: Sequence[RunRow]) -> set[str]:
     """List what may lie beside SR images without a hash in a table."""
-    paths = {make(sr_path(run)) for run in runs for make in (row_path, trace_path, checkpoint_path)}
+    paths = {make(sr_path(run)) for run in runs for make in BESIDE}
     return paths | {run.kernel_path.removesuffix(".npy") + ".mat" for run in runs if run.kernel_path}
 
 

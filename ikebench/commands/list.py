@@ -13,6 +13,8 @@ from ikebench.errors import UserError, unknown
 
 Records = list[dict[str, Any]]
 
+WITH_PARAMETERS = ("methods", "kinds")
+
 
 @click.command("list")
 @click.argument("what", default="methods", metavar="[methods|kinds|datasets|metrics]")
@@ -20,11 +22,13 @@ Records = list[dict[str, Any]]
 @click.option("--json", "as_json", is_flag=True, help="As JSON: a list of objects.")
 def command(what: str, name: str | None, as_json: bool) -> None:
     """List what there is; with the NAME of a method or kind, its parameters and their defaults."""
-    listed = records(what)
+    listing = _listing(what)
+    if name is not None and what not in WITH_PARAMETERS:
+        raise UserError(f"list {what} takes no NAME: `ikebench list methods NAME` shows the parameters of a method")
     if as_json:
-        click.echo(json.dumps(listed if name is None else parameters(name), indent=1))
+        click.echo(json.dumps(listing() if name is None else parameters(name), indent=1))
         return
-    for line in _table(listed, header=what == "methods") if name is None else _parameter_lines(name):
+    for line in _table(listing(), header=what == "methods") if name is None else _parameter_lines(name):
         click.echo(line)
 
 
@@ -34,6 +38,10 @@ def records(what: str) -> Records:
     Raises:
         UserError: for anything else.
     """
+    return _listing(what)()
+
+
+def _listing(what: str) -> Callable[[], Records]:
     listings: dict[str, Callable[[], Records]] = {
         "methods": _methods,
         "kinds": _kinds,
@@ -42,7 +50,7 @@ def records(what: str) -> Records:
     }
     if what not in listings:
         raise unknown("thing to list", what, listings)
-    return listings[what]()
+    return listings[what]
 
 
 def parameters(name: str) -> Records:

@@ -10,7 +10,7 @@ from degradations.contract import SCALES
 from ikebench.catalog import expand_kinds, expand_methods
 from ikebench.errors import UserError
 from ikebench.progress import say as say
-from ikebench.settings import parse_settings, parse_weights
+from ikebench.settings import parse_names, parse_settings, parse_weights
 from ikebench.store.workspace import Workspace
 
 OK, FAILED, BAD_INPUT = 0, 1, 2
@@ -63,15 +63,10 @@ def scales_option(default: str | None) -> Decorator:
     return click.option("--scale", "scales", default=default, show_default=True, callback=read_by(_scales), help=text)
 
 
-def read_names(text: str) -> list[str]:
-    """Read `a,b`."""
-    return list(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
-
-
 def names_option(flag: str, name: str, what: str) -> Decorator:
     """Add an option that leaves only what it names."""
     text = f"Only these {what}, between commas."
-    return click.option(flag, name, default=None, callback=read_by(read_names), help=text)
+    return click.option(flag, name, default=None, callback=read_by(parse_names), help=text)
 
 
 def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:

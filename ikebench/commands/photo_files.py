@@ -36,9 +36,14 @@ class Target:
         """Its name while it is at work."""
         return self.photo.stem
 
+    @property
+    def compared(self) -> Path:
+        """Where the picture that compares goes."""
+        return self.out.with_name(f"{self.out.stem}_compare.png")
+
 
 def targets(photos: Sequence[Path], label: str, output: Path | None) -> list[Target]:
-    """Say where every photograph's enlargement goes.
+    """Say where every photograph's enlargement goes; what is itself the enlargement of another one is left out.
 
     Args:
         photos: files and folders.
@@ -53,6 +58,7 @@ def targets(photos: Sequence[Path], label: str, output: Path | None) -> list[Tar
         if len(found) != 1 or photos[0].is_dir():
             raise UserError(f"-o {output}: a file's name, for {len(found)} photos: give a folder")
         found = [Target(found[0].photo, output)]
+    found = _without_results(found)
     taken: dict[Path, Path] = {}
     for target in found:
         if target.out.exists() and target.out.samefile(target.photo):
@@ -61,6 +67,19 @@ def targets(photos: Sequence[Path], label: str, output: Path | None) -> list[Tar
             raise UserError(f"{taken[target.out]} and {target.photo} would both become {target.out}: rename one")
         taken[target.out] = target.photo
     return found
+
+
+def _without_results(found: Sequence[Target]) -> list[Target]:
+    """Leave out, with a line, what an earlier command has made of another photograph of the list."""
+    made = {path.resolve(): one.photo for one in found for path in (one.out, one.compared)}
+    kept = []
+    for target in found:
+        of = made.get(target.photo.resolve(), target.photo)
+        if of == target.photo:
+            kept.append(target)
+        else:
+            say(f"{target.photo} is made of {of}: left out")
+    return kept
 
 
 def _of(given: Path, label: str, output: Path | None) -> list[Target]:
@@ -92,7 +111,7 @@ def try_out(group: Sequence[Target], scratch: Path) -> tuple[list[Target], dict[
         try:
             photo = read_photo(target.photo)
         except ValueError as error:
-            refused[str(target.photo)] = str(error)
+            refused[str(target.photo)] = str(error).removeprefix(f"{target.photo}: ")
             continue
         usable.append(target)
         if target.out.suffix == SUFFIX:  # which holds everything
@@ -118,9 +137,8 @@ def finish(target: Target, workspace: Workspace, row: RunRow, *, compare: bool) 
     lines = [f"{target.out}: {sr.shape[1]}x{sr.shape[0]} px, in {spoken(row.seconds or 0)}{note}"]
     lines.append(_consistency(photo.pixels, sr, workspace, row))
     if compare:
-        path = target.out.with_name(f"{target.out.stem}_compare.png")
-        write_png(path, comparison(photo.pixels, sr, row.scale, row.method))
-        lines.append(f"{path}: bicubic on the left, {row.method} on the right, where they differ most")
+        write_png(target.compared, comparison(photo.pixels, sr, row.scale, row.method))
+        lines.append(f"{target.compared}: bicubic on the left, {row.method} on the right, where they differ most")
     return lines
 
 

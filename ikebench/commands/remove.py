@@ -1,5 +1,6 @@
 """`ikebench remove`: forget the results of a method."""
 
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ import click
 from ikebench.commands.options import OK, say, workspace_option
 from ikebench.commands.score import collect, score_and_report
 from ikebench.errors import unknown
-from ikebench.files import PARTIAL_SUFFIX
+from ikebench.files import PARTIAL_SUFFIX, check_folder
 from ikebench.provenance import describe
 from ikebench.store.hashes import hashes_of
 from ikebench.store.row_files import RowFiles
@@ -29,37 +30,43 @@ def command(method: str, workspace: Workspace) -> int:
 
 
 def remove(workspace: Workspace, method: str) -> int:
-    """Delete a method's folders, and write the tables without it.
+    """Delete a method's folders, and write the tables without it; after a stop, the same command ends it.
 
     Raises:
-        UserError: for a method without results.
+        UserError: for a method without results, or a workspace that is not there.
     """
+    check_folder("--workspace", workspace.root)
     with workspace.locked(), hashes_of(workspace.root) as hashes:
-        folders = _folders(workspace, method)
+        doomed = workspace.root / f".{method}{PARTIAL_SUFFIX}"
+        begun = doomed.name in os.listdir(workspace.root)  # by an earlier command that was stopped
+        folders = _folders(workspace, method, begun=begun)
         described = describe(workspace, "remove", {"method": method})
         rows = [row for row in RowFiles(workspace).all() if row.method == method]
+        # Moved away first: a stop leaves no half of a folder among the results, and `doomed` until the tables are made.
+        doomed.mkdir(exist_ok=True)
+        _empty(doomed)
         for folder in folders:
-            _delete(folder, workspace)
-        say(f"{method}: {_what(rows)} removed from {workspace.root / 'sr'}")
+            folder.rename(doomed / folder.name)
+        _empty(doomed)
+        rest = ", with the rest of an earlier remove," if begun else ""
+        say(f"{method}: {_what(rows)}{rest} removed from {workspace.root / 'sr'}")
         score_and_report(workspace, collect(workspace, RowFiles(workspace), described), hashes, described, None)
+        doomed.rmdir()
     return OK
 
 
-def _folders(workspace: Workspace, method: str) -> list[Path]:
-    """Give the folders of a method's results, one for each seed."""
+def _folders(workspace: Workspace, method: str, *, begun: bool) -> list[Path]:
+    """Give the folders of a method's results, one for each seed; where its removal has begun, there may be none."""
     there = [path for path in (workspace.root / "sr").glob("*") if path.is_dir() and not path.name.startswith(".")]
     named = {path.name.partition("@seed")[0] for path in there}
-    if method not in named:
+    if method not in named and not begun:
         raise unknown("method among the results", method, named)
     return [path for path in there if path.name.partition("@seed")[0] == method]
 
 
-def _delete(folder: Path, workspace: Workspace) -> None:
-    """Delete a folder; it is moved away first, so that a stop in between leaves no half of it among the results."""
-    doomed = workspace.root / f".{folder.name}{PARTIAL_SUFFIX}"
-    shutil.rmtree(doomed, ignore_errors=True)  # of an earlier stop
-    folder.rename(doomed)
-    shutil.rmtree(doomed)
+def _empty(folder: Path) -> None:
+    for inner in folder.iterdir():
+        shutil.rmtree(inner)
 
 
 def _what(rows: Sequence[RunRow]) -> str:

@@ -11,9 +11,10 @@ import click
 
 import ikebench
 from ikebench.commands.evidence import evidence
-from ikebench.commands.options import OK, filter_options, read_by, read_names, say, workspace_option
+from ikebench.commands.options import OK, filter_options, read_by, say, workspace_option
 from ikebench.errors import UserError
 from ikebench.files import read_json, write_atomic
+from ikebench.settings import parse_names
 from ikebench.store.bundles import is_bundle, opened
 from ikebench.store.gathered import Filter, gather, newest_versions
 from ikebench.store.rows import ScoreRow
@@ -48,7 +49,7 @@ class Style:
     "formats",
     default="md,html",
     show_default=True,
-    callback=read_by(read_names),
+    callback=read_by(parse_names),
     help="md, html, tex and csv, between commas.",
 )
 @click.option("--protocol", default=Style.protocol, show_default=True, help="ike, dualsr or ntire17 (`list metrics`).")

@@ -165,10 +165,11 @@ class RunOptions:
     help=f"A first look: {jobs.QUICK_ITERATIONS} iterations, kept under names of their own (ike-quick).",
 )
 @click.option("--dry-run", is_flag=True, help="Only print how many jobs there are, and the hours and disk they take.")
-@click.option("--list-jobs", is_flag=True, help="With --dry-run: every job, too.")
+@click.option("--list-jobs", is_flag=True, help="A --dry-run that prints every job, too.")
 @workspace_option
 def command(**options: Any) -> int:  # noqa: ANN401 (click hands over its options)
     """Restore LR images, then score and report. What has been done is not done again."""
+    options["dry_run"] |= options["list_jobs"]
     return run(RunOptions(**options))
 
 
@@ -258,6 +259,8 @@ def _plan(
     sorted_out = pending(planned, rows, hashes, retry_failed=options.retry_failed, replace_longer=options.replace)
     for label, count in sorted_out.replaced.items():
         say(f"{label}: {count} results of other settings or other LR images will be replaced (--as keeps both)")
+    for label, count in sorted_out.given_up.items():
+        say(f"{label}: {count} results of longer trainings will be replaced (--as NAME keeps both)")
     for label, count in sorted_out.kept.items():
         say(f"{label}: {count} results of longer trainings are kept: --replace gives them up, --as NAME keeps both")
     return Plan([*existing_rows(options.workspace), *data], sorted_out, len(refused), len(found.missing))

@@ -139,7 +139,7 @@ def _enlarge(
 ) -> int:
     """Enlarge photographs whose results go into one folder; what has begun there before goes on."""
     workspace = Workspace(folder / STATE)
-    with workspace.locked():
+    with workspace.locked("another -o folder"):
         try:
             written = _run(options, choice, placement, workspace, group)
         finally:

@@ -23,13 +23,17 @@ def check(options: "RunOptions") -> None:
     Raises:
         UserError: naming the first.
     """
+    if options.off_by_one and not options.sr:
+        raise UserError("--off-by-one is of --sr NAME=FOLDER: give that too, or leave it out")
     for label, folders in options.sr.items():
         if len(folders) > 1:
             raise UserError(f"--sr {label}=…: given twice; a name has one folder for one kind and scale")
         given_sr.check_name(label, [*map(short_name, options.methods), *filter(None, [options.label])])
         check_folder(f"--sr {label}", folders[0])
     if options.sr and (options.lr is not None or options.dry_run):
-        raise UserError("--sr is of LR images that make-data made, and takes no time: leave out --lr and --dry-run")
+        raise UserError(
+            "--sr is of LR images that make-data made, and takes no time: leave out --lr, --dry-run and --list-jobs"
+        )
 
 
 def take_folders(options: "RunOptions", rows: RowFiles) -> int:

@@ -102,14 +102,17 @@ class Degrader:
     def _make(self, row: DataRow, work: ImageWork, hr: np.ndarray, made: Made) -> None:
         """Make one LR image, unless the one that is there is what would be made."""
         path = self.root / row_path(lr_path(row.set, row.kind, row.scale, row.image))
-        for old in [*(known for known in work.known if known.case == row.case), *_rows_in(path)]:
-            if is_current(old, row, lambda path, digest: is_intact(self.root / path, digest)):
+        known = [*(known for known in work.known if known.case == row.case), *_rows_in(path)]
+        there = [old for old in known if _is_there(old, lambda path, digest: is_intact(self.root / path, digest))]
+        for old in there:
+            if _is_like(old, row):
                 made.rows.append(old)
                 return
         new, remark = self._make_lr(row, hr)
-        write_row(path, new)  # until it is in the table: who is killed before that goes on from here
         made.rows.append(new)
-        made.made += 1
+        if new not in there:
+            write_row(path, new)  # until it is in the table: who is killed before that goes on from here
+            made.made += 1
         if remark:
             made.refused[f"{row.image} {row.kind} x{row.scale}"] = remark
 
@@ -143,9 +146,15 @@ def _rows_in(path: Path) -> list[DataRow]:
 
 def is_current(old: DataRow, new: DataRow, intact: Callable[[str, str | None], bool]) -> bool:
     """Say whether the LR image that is there is the one that would be made; imported files are always compared anew."""
+    return _is_like(old, new) and _is_there(old, intact)
+
+
+def _is_like(old: DataRow, new: DataRow) -> bool:
     decisive = ("preset", "version", "parameters", "seed", "hr_sha256")
-    if any(getattr(old, name) != getattr(new, name) for name in decisive) or is_imported(kind_class(old.kind)):
-        return False
+    return all(getattr(old, name) == getattr(new, name) for name in decisive) and not is_imported(kind_class(old.kind))
+
+
+def _is_there(old: DataRow, intact: Callable[[str, str | None], bool]) -> bool:
     if old.kernel_path and not intact(old.kernel_path, old.kernel_sha256):
         return False
     return intact(old.lr_path, old.lr_sha256)

@@ -37,24 +37,17 @@ def make_data(
         workers: processes.
         report: called with the name of each image when it is done.
     """
-    known: dict[str, list[DataRow]] = {}
-    for row in existing_rows(workspace):
-        if row.set == source.name:
-            known.setdefault(row.image, []).append(row)
+    known = _known_rows(workspace, source.name)
     results: dict[str, Made] = {}
     made = Made()
     with hashes_of(workspace.root) as hashes:
         work = []
         for image, path in source.files.items():
-            if refusal := _refusal(image):
-                results[image] = Made(refused={image: refusal})
-                report(image)
-                continue
             one = ImageWork(source.name, image, path, known.get(image, ()))
-            if (rows := _already_made(one, recipe, hashes)) is None:
+            if (ended := _without_work(one, recipe, hashes)) is None:
                 work.append(one)
                 continue
-            results[image] = Made(rows=rows)
+            results[image] = ended
             report(image)
         try:
             _make(workspace, work, recipe, hashes, results, workers, report)
@@ -66,6 +59,23 @@ def make_data(
                 for row in made.rows:
                     (workspace.root / row_path(row.lr_path)).unlink(missing_ok=True)
     return made
+
+
+def _known_rows(workspace: Workspace, set_name: str) -> dict[str, list[DataRow]]:
+    """Give the table's rows of a set, by image."""
+    known: dict[str, list[DataRow]] = {}
+    for row in existing_rows(workspace):
+        if row.set == set_name:
+            known.setdefault(row.image, []).append(row)
+    return known
+
+
+def _without_work(one: ImageWork, recipe: Recipe, hashes: Hashes) -> Made | None:
+    """Give what comes of an image for which there is nothing to do; None where there is."""
+    if refusal := _refusal(one.image):
+        return Made(refused={one.image: refusal})
+    rows = _already_made(one, recipe, hashes)
+    return None if rows is None else Made(rows=rows)
 
 
 def _refusal(image: str) -> str | None:

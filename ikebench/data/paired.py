@@ -144,14 +144,15 @@ def find_pairs(source: HRSource, lr: Path, kernels: Path | None, scales: Sequenc
     Raises:
         UserError: if there is no such folder, no pair, or several files for one image.
     """
-    source = _named(source)
+    folders = {scale: _of_scale("--lr", lr, scale, LR_FOLDERS, scales) for scale in scales}
+    candidates = {scale: list(by_stem(folder).values()) for scale, folder in folders.items()}
+    source, lines = _named(source, candidates)
     lr_files: dict[int, Mapping[str, Path]] = {}
     kernel_files: dict[int, Mapping[str, Path]] = {}
-    lines, stray = [], []
-    for scale in scales:
-        folder = _of_scale("--lr", lr, scale, LR_FOLDERS, scales)
-        files = list(by_stem(folder).values())
-        found = _matched(source, [path for path in files if role(path.stem) != "hr"] or files, f"--lr {folder}")
+    stray = []
+    for scale, folder in folders.items():
+        files = [path for path in candidates[scale] if role(path.stem) != "hr" or path.stem in source.files]
+        found = _matched(source, files or candidates[scale], f"--lr {folder}")
         lr_files[scale] = found.files
         lines.append(f"LR x{scale} matched by {found.rule}: {_example(found)}")
         stray += [f"{path}: {found.why(path, 'no HR image is named for it')}" for path in found.stray]
@@ -165,17 +166,43 @@ def find_pairs(source: HRSource, lr: Path, kernels: Path | None, scales: Sequenc
     return Found(source, Paired(lr_files, kernel_files), lines, stray)
 
 
-def _named(source: HRSource) -> HRSource:
-    """Give HR images the names that their pairs share: `img_1_gt` is `img_1`; what says that it is LR is left out."""
+def _named(source: HRSource, candidates: Mapping[int, Sequence[Path]]) -> tuple[HRSource, list[str]]:
+    """Give HR images the names that their pairs share: `img_1_gt` is `img_1`, unless its LR is `img_1_gt` too.
+
+    What says that it is LR is left out, with a line where it is no candidate for LR either.
+    """
+    borne = _borne(source, candidates)
     files: dict[str, Path] = {}
     for name, path in source.files.items():
-        if role(name) == "lr":
+        if role(name) == "lr" and name not in borne:
             continue
-        shared = without_role(name)
+        shared = name if name in borne else without_role(name)
         if shared in files:
             raise UserError(f"{files[shared]} and {path.name} are both of {shared}: leave one of them")
         files[shared] = path
-    return HRSource(source.name, files, source.track2, source.message)
+    if not files:
+        raise UserError("all files of --hr say LR: are --lr and --hr swapped?")
+    known = {path.resolve() for paths in candidates.values() for path in paths} | {*map(Path.resolve, files.values())}
+    lost = [path.name for path in source.files.values() if path.resolve() not in known]
+    lines = [f"--hr: left out, LR by their names: {', '.join(lost)}"] if lost else []
+    return HRSource(source.name, files, source.track2, source.message), lines
+
+
+def _borne(source: HRSource, candidates: Mapping[int, Sequence[Path]]) -> set[str]:
+    """Give the names of HR images that an LR file bears whole: `Mustang GT`, where `Mustang GTx2.png` is there.
+
+    An LR file that says so of itself, `Mustang_LR`, shows that the rest of the name is what they share.
+    """
+    own = {path.resolve() for path in source.files.values()}
+    stems = {
+        stem
+        for scale, paths in candidates.items()
+        for path in paths
+        if path.resolve() not in own
+        for stem in (path.stem, path.stem.removesuffix(f"x{scale}"))
+    }
+    told = {without_role(stem) for stem in stems if role(stem) == "lr"}
+    return {name for name in source.files if name in stems and without_role(name) not in told}
 
 
 def _matched(source: HRSource, files: Sequence[Path], option: str) -> Pairing:

@@ -148,19 +148,21 @@ def choose_methods(
         if len(names) != 1:
             raise UserError("--as names one method's results: give one name to --methods")
         check_label("--as", label)
+    wanted, option = (QUICK_ITERATIONS, "--quick") if quick else (iterations, "--iterations")
     choices = []
     for name in names:
         own_name = short[name] + QUICK if quick and method_class(name).paper_iterations is not None else short[name]
-        method = _configured(name, settings.get(short[name], {}), QUICK_ITERATIONS if quick else iterations)
+        method = _configured(name, settings.get(short[name], {}), wanted, option)
         choices.append(MethodChoice(label or own_name, short[name], method))
     return choices
 
 
-def _configured(name: str, settings: Mapping[str, str], iterations: int | None) -> Any:  # noqa: ANN401
+def _configured(name: str, settings: Mapping[str, str], iterations: int | None, option: str) -> Any:  # noqa: ANN401
+    """Configure a method; `option` is the one that said the iterations."""
     cls, own = method_class(name), dict(settings)
     if iterations is not None and cls.paper_iterations is not None:
         if "iterations" in own:
-            raise UserError(f"--iterations and --set {name}.iterations: give one of them")
+            raise UserError(f"{option} and --set {name}.iterations: give one of them")
         own["iterations"] = str(iterations)
     method = configured(cls, name, own)
     if (getattr(method, "iterations", None) or 0) >= MAX_ITERATIONS:

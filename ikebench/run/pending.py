@@ -19,6 +19,7 @@ class Pending:
         done: number of jobs that ended well before.
         failed: jobs that failed before, with their errors.
         replaced: methods whose results under other settings, or on other LR images, `todo` will replace, with counts.
+        given_up: methods whose results of a longer training `todo` will replace, with counts.
         kept: methods whose results of a longer training are not replaced, with counts; their jobs are not to be run.
     """
 
@@ -26,6 +27,7 @@ class Pending:
     done: int = 0
     failed: list[RunRow] = field(default_factory=list)
     replaced: Counter[str] = field(default_factory=Counter)
+    given_up: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
 
 
@@ -43,9 +45,10 @@ def pending(
             if is_done(job, row, hashes.is_intact):
                 result.done += 1
                 continue
-        elif row is not None and is_longer(row, job) and not replace_longer:
-            result.kept[job.choice.label] += 1
-            continue
+        elif row is not None and is_longer(row, job):
+            (result.given_up if replace_longer else result.kept)[job.choice.label] += 1
+            if not replace_longer:
+                continue
         elif row is not None:
             result.replaced[job.choice.label] += 1
         result.todo.append(job)

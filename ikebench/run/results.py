@@ -55,11 +55,15 @@ def write_result(root: Path, job: Job, restored: Restored, row: RunRow, lr_shape
         row.kernel_sha256 = write_kernel(root / row.kernel_path, restored.kernel)
     (root / checkpoint_path(job.sr_path)).unlink(missing_ok=True)
     write_row(root / row_path(job.sr_path), row)
+    _remove_unnamed(root, job, row)
     return row
 
 
 def write_failure(root: Path, job: Job, error: Exception, row: RunRow) -> RunRow:
-    """Write the row of a job that failed, where that can be; `row` has what was measured."""
+    """Write the row of a job that failed, where that can be; `row` has what was measured.
+
+    What an earlier success has left goes with its row.
+    """
     row = replace(row, status="failed", error=_reason(error), seconds=None, note=None)
     with suppress(OSError):  # what was at fault may still be: a full disk, say
         _keep_log(root, job, getattr(error, "log", ""))
@@ -69,7 +73,18 @@ def write_failure(root: Path, job: Job, error: Exception, row: RunRow) -> RunRow
             row.traceback = printable("".join(traceback.format_exception(error)), MOST_OF_A_TRACEBACK)
             (root / checkpoint_path(job.sr_path)).unlink(missing_ok=True)
         write_row(root / row_path(job.sr_path), row)
+        _remove_unnamed(root, job, row)
     return row
+
+
+def _remove_unnamed(root: Path, job: Job, row: RunRow) -> None:
+    """Remove the images and kernels of an earlier row that the new one does not name."""
+    if row.sr_path is None:
+        (root / job.sr_path).unlink(missing_ok=True)
+    if row.kernel_path is None:
+        kernel = root / estimated_kernel_path(job.sr_path, job.case.scale)
+        for path in (kernel, kernel.with_suffix(".mat")):
+            path.unlink(missing_ok=True)
 
 
 def _keep_log(root: Path, job: Job, log: str) -> None:

@@ -40,8 +40,10 @@ class Filter:
         """Take the rows that are wanted.
 
         Raises:
-            UserError: for a value that no row has, or none that has all of them.
+            UserError: where there are no scores, for a value that no row has, or none that has all of them.
         """
+        if scores.empty:
+            raise UserError("there are no scores: `ikebench run` makes some")
         wanted = {"set": self.sets, "method": self.methods, "kind": self.kinds, "scale": self.scales}
         taken = scores
         for column, values in wanted.items():

@@ -86,8 +86,11 @@ class Workspace:
             yield
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, otherwise: str = "another --workspace") -> Iterator[None]:
         """Keep other ikebench processes from changing the workspace; ends with this process at the latest.
+
+        Args:
+            otherwise: what a person can use in its place, where another one is at work.
 
         Raises:
             UserError: if another one is at work in it, or the folder cannot be written.
@@ -101,9 +104,7 @@ class Workspace:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise UserError(
-                    f"another ikebench is at work in {self.root}: wait, or use another --workspace"
-                ) from None
+                raise UserError(f"another ikebench is at work in {self.root}: wait, or use {otherwise}") from None
             self._remove_leftovers()
             yield
 
