@@ -171,3 +171,16 @@ def test_not_while_another_is_at_work(bench, ikebench):
     with Workspace(bench).locked():
         outcome = ikebench("verify")
     assert outcome.code == 2 and "another ikebench is at work" in outcome.err
+
+
+@pytest.mark.parametrize("path", [SR, SR.replace(".png", ".json"), ".lock"])
+def test_what_would_never_end_is_not_read(bench, ikebench, path):
+    (bench / path).unlink()
+    os.mkfifo(bench / path)
+    outcome = ikebench("verify", "--no-score")
+    if path == ".lock":
+        assert outcome.code == 2 and "bench/.lock: not a plain file: remove it" in outcome.err
+        assert "cannot write to bench: not a plain file (.lock)" in ikebench("score").err
+        return
+    assert outcome.code == 1 and SR.removesuffix(".png") in outcome.out
+    assert f"changed  {SR}: not a plain file" in outcome.out or path != SR
