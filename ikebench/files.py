@@ -10,6 +10,7 @@ import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import file_digest
+from io import BufferedReader
 from itertools import count
 from pathlib import Path
 from typing import IO, Any
@@ -63,7 +64,7 @@ def open_plain(path: Path, mode: str) -> IO[bytes]:
     return open(path, mode, opener=lambda name, flags: _opened(name, flags | os.O_NOFOLLOW))
 
 
-def open_to_read(path: str | os.PathLike[str]) -> IO[bytes]:
+def open_to_read(path: str | os.PathLike[str]) -> BufferedReader:
     """Open a file for reading; a pipe or a device is refused, as nobody knows whether it ever ends.
 
     Raises:
