@@ -124,7 +124,7 @@ def write_as_before(workspace: Workspace, scores: "pd.DataFrame", folder: Path) 
     styles, formats = _styles(workspace), reports.formats_in(workspace.report_folder) or list(reports.DEFAULT_FORMATS)
     there = {None, *scores["method"]}
     wanted = {styles[name].against for name in formats if name in styles}
-    for method in wanted - there:
+    for method in sorted(map(str, wanted - there)):
         say(f"no scores of {method} to compare with any more: compared with bicubic")
     alike: dict[Style, list[str]] = {}
     for name in formats:
