@@ -93,15 +93,18 @@ class Family:
         """Bring a state dict to common names.
 
         Raises:
-            ValueError: where there is none, it is of no known layout, holds several networks, or shifts colours in a
-                way that is not understood.
+            ValueError: where there is none, it is of no known layout, holds several networks, lacks a layer, has one of
+                another shape, or shifts colours in a way that is not understood.
         """
         if weights is None:
             raise ValueError(f"{self.name} needs trained weights")
         layout, prefix = self._found(weights)
         tensors = layout.common(weights, prefix)
         normalisation = taken_from(tensors, layout.value_range)
-        scale, sizes = self.scale_of(tensors), self.sizes(tensors)
+        try:
+            scale, sizes = self.scale_of(tensors), self.sizes(tensors)
+        except (LookupError, ArithmeticError, TypeError) as error:  # no such tensor, or one of fewer dimensions
+            raise ValueError(f"these weights lack a layer of {self.name}, or one has another shape") from error
         words = f"{self.name} for x{scale} with {', '.join(f'{name} {number}' for name, number in sizes.items())}"
         return Recognised(tensors, scale, sizes, words, normalisation)
 

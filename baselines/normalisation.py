@@ -45,7 +45,7 @@ def taken_from(tensors: "dict[str, Tensor]", value_range: float) -> Normalisatio
     identity = torch.eye(3, dtype=torch.double).flatten()
     if any(kernel.shape != identity.shape or not torch.allclose(kernel, identity, atol=1e-3) for kernel in kernels):
         raise unlike
-    if subtracted.shape != (3,) or not torch.allclose(subtracted, added, rtol=1e-3):
+    if subtracted.shape != (3,) or added.shape != (3,) or not torch.allclose(subtracted, added, rtol=1e-3):
         raise unlike
     return _read(subtracted)
 

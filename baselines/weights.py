@@ -145,13 +145,13 @@ def read_weights(path: Path) -> Weights:
         raise ValueError(f"{path}: no such file")
     try:
         content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+        tensors = Weights(_tensors(content))  # of a dictionary that holds itself, this finds no end
     except _Code as error:
         raise ValueError(f"{path}: {error}") from error
     except ImportError:
         raise ValueError(f"{path}: `pip install safetensors` is needed to read it") from None
     except Exception as error:  # both readers raise many things for a damaged file
         raise ValueError(f"{path}: damaged, or not a checkpoint of tensors alone ({type(error).__name__})") from error
-    tensors = Weights(_tensors(content))
     if not tensors:
         keys = ", ".join(map(str, list(content)[:5])) if isinstance(content, Mapping) else type(content).__name__
         raise ValueError(f"{path}: no tensors in it where a state dict is looked for; it holds {keys or 'nothing'}")

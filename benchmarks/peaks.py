@@ -21,8 +21,9 @@ def _product_flop(left: torch.Size, right: torch.Size, *_: object, **__: object)
     return 2 * left.numel() * right[0]
 
 
-PRODUCTS = {torch.ops.mkldnn._linear_pointwise: _product_flop}
-"""What torch's counter does not know of `baselines.zeroshot.matrix_product`."""
+_products = [torch.ops.mkldnn._linear_pointwise] if hasattr(torch.ops.mkldnn, "_linear_pointwise") else []
+PRODUCTS = dict.fromkeys(_products, _product_flop)
+"""What torch's counter does not know of `baselines.zeroshot.matrix_product`; nothing where torch has no oneDNN."""
 
 
 def machine_peaks(precision: Precision) -> dict[str, float]:

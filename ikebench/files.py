@@ -1,13 +1,16 @@
 """Files that appear whole or not at all, their hashes, and what is done with damaged ones."""
 
+import errno
 import fcntl
 import json
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import file_digest
+from io import BufferedReader
 from itertools import count
 from pathlib import Path
 from typing import IO, Any
@@ -16,6 +19,8 @@ from ikebench.errors import UserError
 
 PARTIAL_SUFFIX = ".part"
 """Suffix of a file still being written; one that is left over belongs to a killed process and may be deleted."""
+
+NO_PLAIN_FILE = "not a plain file"
 
 _PARTIAL = re.compile(rf"\.[0-9a-f]{{16}}{re.escape(PARTIAL_SUFFIX)}")
 
@@ -52,18 +57,42 @@ def open_plain(path: Path, mode: str) -> IO[bytes]:
     """Open a file of ours for writing; a link in its place is replaced, as it could lead anywhere.
 
     Raises:
-        OSError: if it cannot be opened.
+        OSError: if it cannot be opened, or is no plain file.
     """
     if path.is_symlink():
         path.unlink()
-    return open(path, mode, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, 0o666))
+    return open(path, mode, opener=lambda name, flags: _opened(name, flags | os.O_NOFOLLOW))
+
+
+def open_to_read(path: str | os.PathLike[str]) -> BufferedReader:
+    """Open a file for reading; a pipe or a device is refused, as nobody knows whether it ever ends.
+
+    Raises:
+        OSError: if it cannot be opened, or is no plain file.
+    """
+    return open(path, "rb", opener=_opened)
+
+
+def _opened(name: str, flags: int) -> int:
+    """Open a plain file; without O_NONBLOCK, that of a pipe would wait for its other end."""
+    try:
+        number = os.open(name, flags | os.O_NONBLOCK, 0o666)
+    except OSError as error:
+        if error.errno != errno.ENXIO:  # a pipe that nobody reads, or a socket
+            raise
+        raise OSError(errno.EINVAL, NO_PLAIN_FILE, name) from None
+    mode = os.fstat(number).st_mode
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # Python itself refuses a folder
+        return number
+    os.close(number)
+    raise OSError(errno.EINVAL, NO_PLAIN_FILE, name)
 
 
 def remove_leftovers(folder: Path, names: Iterable[str]) -> None:
     """Remove those of a folder's files that a killed process has left half-written."""
     for name in names:
         if _PARTIAL.fullmatch(name):
-            with suppress(OSError), (folder / name).open("rb") as file:
+            with suppress(OSError), open_to_read(folder / name) as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused as long as its writer lives
                 (folder / name).unlink()
 
@@ -75,7 +104,7 @@ def read_json(path: str | os.PathLike[str]) -> Any:  # noqa: ANN401 (whatever is
         OSError: if it cannot be read.
         ValueError: if it is no JSON, or nested too deeply.
     """
-    with open(path, "rb") as file:
+    with open_to_read(path) as file:
         try:
             return json.load(file)
         except RecursionError:
@@ -97,7 +126,7 @@ def set_aside(path: str | os.PathLike[str], why: Exception) -> str:
 
 def sha256_file(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file's bytes as 64 lower-case hexadecimal digits."""
-    with open(path, "rb") as file:
+    with open_to_read(path) as file:
         return file_digest(file, "sha256").hexdigest()
 
 

@@ -44,7 +44,7 @@ def _check(archive: Path, members: Sequence[ZipInfo]) -> None:
     files: set[PurePosixPath] = set()
     for one in members:
         path = _path(one)
-        if path.is_absolute() or ".." in path.parts or ":" in one.filename or _is_link(one):
+        if path.is_absolute() or ".." in path.parts or _is_link(one):
             raise _refused(archive, f"is not safe to unpack: it holds {_shown(one)}")
         if max(len(os.fsencode(part)) for part in (*path.parts, "")) > LONGEST_NAME or (
             len(path.parts) > DEEPEST or len(os.fsencode(str(path))) > LONGEST_PATH

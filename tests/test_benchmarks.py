@@ -1,7 +1,9 @@
 """The plain forms that speed is measured against are plain; tests/test_step_for_step.py says that they are right."""
 
+import runpy
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import skimage.data
@@ -67,3 +69,8 @@ def convolutions(step):
         step()
     counts["work"] = flops.get_total_flops()
     return counts
+
+
+def test_peaks_without_onednn(monkeypatch):
+    monkeypatch.setattr(torch.ops, "mkldnn", SimpleNamespace())
+    assert runpy.run_module("benchmarks.peaks")["PRODUCTS"] == {}

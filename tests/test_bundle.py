@@ -1,5 +1,6 @@
 """bundle: one file that verify and report accept anywhere, equal bytes for equal results."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -96,7 +97,6 @@ def test_a_folder_keeps_the_curves(bench, ikebench, monkeypatch):
 def test_a_table_of_other_images_is_seen_in_a_bundle(bench, ikebench):
     """Also by one who has made the list of files anew."""
     import hashlib
-    import json
     from dataclasses import replace
 
     from ikebench.store.rows import RunRow
@@ -121,6 +121,7 @@ def test_a_table_of_other_images_is_seen_in_a_bundle(bench, ikebench):
         ((), "say where to"),
         (("-o", "a.zip", "--folder", "b"), "say where to"),
         (("-o", "a.tar"), "name it a.zip"),
+        (("-o", ""), "name it results.zip"),
         (("-o", "a.zip", "--methods", "bicubik"), "did you mean 'bicubic'"),
         (("-o", "a.zip", "--workspace", "none"), "no scores in none"),
     ],
@@ -135,3 +136,30 @@ def test_a_zip_file_that_is_no_bundle(ikebench):
         other.writestr("scores.parquet", b"PAR1")
     outcome = ikebench("report", "a.zip", "-o", "report")
     assert outcome.code == 2 and "a.zip is no bundle" in outcome.err
+
+
+def test_what_was_made_anew_since_is_left_out(finished_bench, bench, ikebench):
+    """A line says so; nothing is written into the workspace."""
+    make = ("make-data", "--hr", finished_bench.parent / "photos", "--kind", "median")
+    assert ikebench(*make, "--set", "median.size=3").code == 0
+    (bench / ".lock").unlink()
+    outcome = ikebench("bundle", "-o", "a.zip", "--images")
+    assert outcome.code == 0 and "4 results or their scores" in outcome.err and "4 scores, 8 images" in outcome.err
+    assert not (bench / ".lock").exists()
+    verified = ikebench("verify", "a.zip")
+    assert verified.code == 0, verified.out
+
+
+def test_trouble_with_the_disk_names_the_target(bench, ikebench):
+    Path("file").write_text("")
+    for words in (("-o", "file/a.zip"), ("--folder", "file/a")):
+        outcome = ikebench("bundle", *words)
+        assert outcome.code == 2 and f"{words[1]}: Not a directory" in outcome.err and ".part" not in outcome.err
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "sr/../../secret", "a\0b", "\udc80"])
+def test_a_list_of_files_leads_nowhere_else(ikebench, path):
+    Path("x").mkdir()
+    Path("x/bundle.json").write_text(json.dumps({"files": {path: "0" * 64}}))
+    outcome = ikebench("verify", "x")
+    assert outcome.code == 2 and "which is no file of it" in outcome.err and len(outcome.err.splitlines()) == 1

@@ -6,9 +6,11 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
+from ikebench.engines import local
 from ikebench.engines.contract import Finished, LastResult, Lost, Spoiled
 from ikebench.engines.local import run_local
 
@@ -56,6 +58,19 @@ def diverge(item, worker, send):
 def test_a_worker_that_ends_with_an_error_says_it():
     [lost] = run_local(["this"], diverge, 1)
     assert lost == Lost(0, "the worker process ended with no number in this")
+
+
+def test_workers_do_not_outlive_a_hiring_that_fails(monkeypatch):
+    """Nor are they forked from a process that ends with a thread of this one."""
+    hired, preloaded = [local._hire(diverge, 0)], [local._preloaded(["a"])]
+    monkeypatch.setattr(local, "_hire", lambda work, number: hired[number])
+    with pytest.raises(IndexError):
+        next(run_local("ab", diverge, 2))
+    assert not hired[0].process.is_alive()
+    thread = Thread(target=lambda: preloaded.append(local._preloaded(["a"])))
+    thread.start()
+    thread.join()
+    assert preloaded == [[local.ORPHAN, "a"], ["a"]]
 
 
 class MallocInfo(ctypes.Structure):

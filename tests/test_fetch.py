@@ -179,7 +179,7 @@ def link(name):
     return info
 
 
-@pytest.mark.parametrize("name", ["/etc/evil", "../evil", "HR/../../evil", "C:\\evil", "..\\evil", link("HR/evil")])
+@pytest.mark.parametrize("name", ["/etc/evil", "../evil", "HR/../../evil", "..\\evil", link("HR/evil")])
 def test_unsafe_archives_are_refused_whole(tmp_path, name):
     (tmp_path / "in").mkdir()
     (tmp_path / "in/a.zip").write_bytes(zipped(("HR/good.png", b"1"), (name, b"/etc/passwd")))

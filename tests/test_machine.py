@@ -35,6 +35,28 @@ def test_free_memory_is_that_of_the_narrowest_group(memory, groups, expected):
     assert machine.free_memory() == expected * GIB
 
 
+def test_machines_that_say_less(memory, tmp_path):
+    """An older control group, one that does not say what it could give up, and no word of memory at all."""
+    memory(8 * GIB)
+    group = tmp_path / "groups/memory/job"
+    group.mkdir(parents=True)
+    for name, content in {
+        "limit_in_bytes": 3 * GIB,
+        "usage_in_bytes": GIB + 9,
+        "stat": "total_inactive_file 9",
+    }.items():
+        (group / f"memory.{name}").write_text(f"{content}\n")
+    (tmp_path / "own").write_text("3:cpu:/\n4:hugetlb,memory:/job\n0::/\n")
+    assert machine.free_memory() == 2 * GIB
+    (group / "memory.stat").unlink()
+    assert machine.free_memory() == 2 * GIB - 9
+    (tmp_path / "own").unlink()
+    assert machine.free_memory() == 8 * GIB
+    for content in ("MemTotal: 64 kB\n", None):
+        (tmp_path / "meminfo").write_text(content) if content else (tmp_path / "meminfo").unlink()
+        assert 0 < machine.free_memory() < 2**50
+
+
 def test_as_many_at_once_as_memory_holds(memory):
     memory(8 * GIB)
     assert [machine.at_once(most, each * GIB) for most, each in ((64, 1), (4, 1), (64, 3), (64, 100))] == [8, 4, 2, 1]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import skimage.data
@@ -10,7 +11,7 @@ from tables import read_table
 
 from ikebench.images import write_png
 from ikebench.store.row_files import RowFiles
-from ikebench.store.traces import PSNR, read_trace, read_traces
+from ikebench.store.traces import COLLECTED, PSNR, read_trace, read_traces
 from ikebench.store.workspace import Workspace
 
 CAT = "photos/median/X2/cat"
@@ -128,3 +129,11 @@ def test_without_hr_the_losses_alone(ikebench, medians):
     medians(0)
     assert run(ikebench, "zssr", "--lr", "bench/data/photos/LR_median/X2", "--scale", "2", "--trace", "5").code == 0
     assert set(frame()["name"]) == {"reconstruction"}
+
+
+def test_a_damaged_table_of_traces_is_none(tmp_path):
+    """One byte of a name flipped, so that it is no UTF-8."""
+    columns = {name: [0] for name in ("scale", "seed", "iteration", "value")}
+    texts = {name: pa.array([b"\xff"]).view(pa.string()) for name in COLLECTED.names if name not in columns}
+    pq.write_table(pa.table(columns | texts), tmp_path / "traces.parquet")
+    assert len(read_traces(Workspace(tmp_path), [])) == 0

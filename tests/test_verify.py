@@ -163,6 +163,17 @@ def test_wrong_places(ikebench, tmp_path):
     (tmp_path / "a.zip").write_bytes(b"PK")
     outcome = ikebench("verify", "a.zip")
     assert outcome.code == 2 and "is damaged" in outcome.err and "Traceback" not in outcome.err
+    (tmp_path / "data.parquet").touch()
+    for source in ("/dev/null", "data.parquet"):
+        outcome = ikebench("verify", source)
+        assert outcome.code == 2 and f"{source}: verify takes a workspace, or a bundle" in outcome.err
+
+
+def test_what_ikebench_has_set_aside_is_nobodys_fault(bench, ikebench):
+    row = (bench / SR).with_suffix(".json")
+    for name in (".json.damaged", ".json.damaged1"):
+        shutil.copy(row, row.with_suffix(name))
+    assert ikebench("verify", "--no-score").code == 0
 
 
 def test_not_while_another_is_at_work(bench, ikebench):
@@ -171,3 +182,16 @@ def test_not_while_another_is_at_work(bench, ikebench):
     with Workspace(bench).locked():
         outcome = ikebench("verify")
     assert outcome.code == 2 and "another ikebench is at work" in outcome.err
+
+
+@pytest.mark.parametrize("path", [SR, SR.replace(".png", ".json"), ".lock"])
+def test_what_would_never_end_is_not_read(bench, ikebench, path):
+    (bench / path).unlink()
+    os.mkfifo(bench / path)
+    outcome = ikebench("verify", "--no-score")
+    if path == ".lock":
+        assert outcome.code == 2 and "bench/.lock: not a plain file: remove it" in outcome.err
+        assert "cannot write to bench: not a plain file (.lock)" in ikebench("score").err
+        return
+    assert outcome.code == 1 and SR.removesuffix(".png") in outcome.out
+    assert f"changed  {SR}: not a plain file" in outcome.out or path != SR

@@ -12,6 +12,7 @@ from baselines.esrgan import ESRGAN
 from baselines.rcan import RCAN
 from baselines.weights import CONTAINERS, FILES, known_file, known_files, read_weights
 from ikebench.catalog import METHODS, method_class
+from ikebench.weight_files import checked
 
 
 def wrapped(weights, container):
@@ -158,6 +159,34 @@ def test_what_is_no_checkpoint_is_one_line(tmp_path, capsys, what):
     assert str(path) in str(error.value) and "\n" not in str(error.value)
     assert {"code": "holds print", "list": "holds list", "empty": "holds a"}.get(what, "") in str(error.value)
     assert "trap" not in capsys.readouterr().out
+
+
+def one_channel(weights):
+    weights["conv_first.weight"] = weights["conv_first.weight"][:, :1]
+
+
+def no_dimensions(weights):
+    weights["conv_first.weight"] = torch.tensor(1.0)
+
+
+def a_layer_less(weights):
+    del weights["body.0.rdb1.conv1.weight"]
+
+
+def itself(weights):
+    weights.clear()
+    weights["a"] = weights
+
+
+@pytest.mark.parametrize("change", [one_channel, no_dimensions, a_layer_less, itself])
+def test_weights_of_an_unexpected_shape_are_one_line(tmp_path, change):
+    weights = dict(checkpoints.rrdb("BasicSR"))
+    change(weights)
+    torch.save(weights, tmp_path / "a.pth")
+    with pytest.raises(ValueError) as error:
+        checked(ESRGAN(), tmp_path / "a.pth")
+    words = "damaged, or not" if change is itself else "these weights lack a layer of RRDBNet, or one has another shape"
+    assert f"a.pth: {words}" in str(error.value) and "\n" not in str(error.value)
 
 
 def test_the_record_of_released_files():

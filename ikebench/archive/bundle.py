@@ -16,11 +16,12 @@ from typing import TypeVar
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import ikebench
-from ikebench.errors import UserError
+from ikebench.errors import NO_ROOM, UserError
 from ikebench.files import PARTIAL_SUFFIX, is_intact, sha256_file
+from ikebench.progress import say
 from ikebench.store.bundles import INVENTORY
-from ikebench.store.gathered import Filter
-from ikebench.store.rows import Case, DataRow, RunRow, ScoreRow
+from ikebench.store.gathered import Filter, images_of_now
+from ikebench.store.rows import Case, DataRow, RunCase, RunRow, ScoreRow
 from ikebench.store.tables import provenance_of, read_rows, write_rows
 from ikebench.store.traces import read_traces, traces_bytes
 from ikebench.store.workspace import Workspace
@@ -34,22 +35,43 @@ R = TypeVar("R", bound=Case)
 
 @contextmanager
 def apart(output: Path) -> Iterator[Path]:
-    """Give an empty folder beside what is to be written, for as long as it is being written."""
+    """Give an empty folder beside what is to be written, for as long as it is being written.
+
+    Raises:
+        OSError: with `output`, where the folder cannot be written.
+    """
     folder = output.with_name(f".{output.name}{PARTIAL_SUFFIX}")
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     try:
+        folder.mkdir(parents=True)
         yield folder
+    except (OSError, UserError) as error:
+        trouble = error if isinstance(error, OSError) else error.__cause__
+        if not isinstance(trouble, OSError) or not _is_of(trouble, folder):
+            raise
+        raise OSError(trouble.errno, trouble.strerror, str(output)) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _is_of(error: OSError, folder: Path) -> bool:
+    """Tell trouble with what is written from trouble with what is read; a copy on a full disk names what is read."""
+    return error.errno in NO_ROOM or Path(str(error.filename)).is_relative_to(folder)
+
+
 def write_tables(workspace: Workspace, wanted: Filter, folder: Path) -> tuple[list[DataRow], list[RunRow]]:
-    """Write tables, traces and manifest of the wanted results into a folder; gives the images and the results."""
+    """Write tables, traces and manifest of the wanted results into a folder; gives the images and the results.
+
+    Left out are results and scores on images that have been made anew since.
+    """
     there = Workspace(folder)
-    data = _write_table(workspace.data_table, there.data_table, DataRow, wanted)
-    runs = _write_table(workspace.runs_table, there.runs_table, RunRow, wanted)
-    _write_table(workspace.scores_table, there.scores_table, ScoreRow, wanted)
+    data = _read(workspace.data_table, DataRow, wanted)
+    runs, scores = _read(workspace.runs_table, RunRow, wanted), _read(workspace.scores_table, ScoreRow, wanted)
+    if workspace.data_table.exists():
+        runs, scores = _current(data, runs, scores)
+    _write_table(workspace.data_table, there.data_table, data, DataRow)
+    _write_table(workspace.runs_table, there.runs_table, runs, RunRow)
+    _write_table(workspace.scores_table, there.scores_table, scores, ScoreRow)
     traces = read_traces(workspace, runs)
     if len(traces):
         there.traces_table.write_bytes(traces_bytes(traces))
@@ -58,12 +80,29 @@ def write_tables(workspace: Workspace, wanted: Filter, folder: Path) -> tuple[li
     return data, runs
 
 
-def _write_table(path: Path, target: Path, row: type[R], wanted: Filter) -> list[R]:
-    if not path.exists():
-        return []
-    taken = [one for one in read_rows(path, row, old=True) if wanted.takes(one)]
-    write_rows(target, taken, row, provenance_of(path))
-    return taken
+def _read(path: Path, row: type[R], wanted: Filter) -> list[R]:
+    return [one for one in read_rows(path, row, old=True) if wanted.takes(one)] if path.exists() else []
+
+
+def _current(
+    data: Sequence[DataRow], runs: Sequence[RunRow], scores: Sequence[ScoreRow]
+) -> tuple[list[RunRow], list[ScoreRow]]:
+    """Choose what is on the images of now; where scores are not, their result goes with them."""
+    images = images_of_now(data)
+    stale = {_result(row) for row in scores if images.get(row.case) != (row.lr_sha256, row.hr_sha256)}
+    stale |= {_result(run) for run in runs if images.get(run.case, (None,))[0] != run.lr_sha256}
+    if stale:
+        say(f"{len(stale)} results or their scores are on images that have been made anew since: left out; run again")
+    return [run for run in runs if _result(run) not in stale], [row for row in scores if _result(row) not in stale]
+
+
+def _result(row: RunCase) -> tuple[str, str, str, int, str, int]:
+    return *row.case, row.method, row.seed
+
+
+def _write_table(path: Path, target: Path, rows: Sequence[R], row: type[R]) -> None:
+    if path.exists():
+        write_rows(target, rows, row, provenance_of(path))
 
 
 def images(workspace: Workspace, data: Sequence[DataRow], runs: Sequence[RunRow]) -> dict[str, Path]:

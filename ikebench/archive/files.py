@@ -1,6 +1,7 @@
 """Whether files are there as they were written: those that a workspace's tables speak of, or all of a bundle."""
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,8 @@ from ikebench.store.workspace import Workspace, checkpoint_path, log_path, row_p
 
 HELD = ("data", "sr")
 """Folders of a workspace that hold nothing but what the tables speak of."""
+
+SET_ASIDE = re.compile(r"\.json\.damaged\d*$")
 
 
 BESIDE = (row_path, trace_path, checkpoint_path, log_path)
@@ -66,9 +69,12 @@ def check_files(
 
 
 def added(root: Path, folders: Sequence[str], known: set[str]) -> list[Difference]:
-    """Name the files below some folders that nobody knows; hidden ones are ikebench's own memory."""
+    """Name the files below some folders that nobody knows.
+
+    Hidden ones are ikebench's own memory, and damaged row files it has set aside itself.
+    """
     paths = (path for folder in folders for path in _below(root, folder))
-    return [Difference(path, ADDED) for path in paths if path not in known]
+    return [Difference(path, ADDED) for path in paths if path not in known and not SET_ASIDE.search(path)]
 
 
 def added_to_bundle(root: Path, files: Mapping[str, str | None]) -> list[Difference]:

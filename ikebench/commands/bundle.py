@@ -47,11 +47,12 @@ def command(
     if (output is None) == (folder is None):
         raise UserError("say where to: -o FILE.zip, or --folder FOLDER")
     if output is not None and output.suffix != SUFFIX:
-        raise UserError(f"-o {output}: a bundle is a zip file: name it {output.with_suffix(SUFFIX).name}")
+        name = output.with_suffix(SUFFIX).name if output.name else f"results{SUFFIX}"
+        raise UserError(f"-o {output}: a bundle is a zip file: name it {name}")
     if folder is not None and folder.exists():
         raise UserError(f"--folder {folder}: it is there already: remove it first, or take another")
     scores_table(workspace.root)
-    with workspace.locked():
+    with workspace.at_rest():
         return bundle(workspace, output, folder, Filter(**options), pictured, reported)
 
 
@@ -61,12 +62,15 @@ def bundle(
     """Write a bundle, whole or not at all: a zip file as `output`, or else a `folder`."""
     from ikebench.archive import bundle as bundling
 
-    scores = wanted.of(read_frame(workspace.scores_table, ScoreRow)).reset_index(drop=True)
+    wanted.of(read_frame(workspace.scores_table, ScoreRow))  # refuses what no row has
     target, write = (output, bundling.write_zip) if output else (folder or Path(), bundling.write_folder)
     with bundling.apart(target) as aside:
         content, written = aside / "content", aside / "written"
         content.mkdir()
         data, runs = bundling.write_tables(workspace, wanted, content)
+        scores = read_frame(Workspace(content).scores_table, ScoreRow)
+        if scores.empty:
+            raise UserError(f"no current scores in {workspace.root}: `ikebench run` makes new ones")
         if reported:
             write_as_before(workspace, scores, content / "report")
         images = bundling.images(workspace, data, runs) if pictured else {}

@@ -37,7 +37,7 @@ def workspace_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 PER_CORE = "Processes.  [default: one per core]"
-PER_CORE_OR_GPU = "Processes.  [default: one per GPU; without one, one per core]"
+PER_CORE_OR_GPU = "Processes.  [default: one per GPU; without one, one per core, fewer where memory is short]"
 
 
 def workers_option(text: str) -> Decorator:

@@ -116,23 +116,23 @@ def remake(workspace: Workspace) -> None:
 
 
 def write_as_before(workspace: Workspace, scores: "pd.DataFrame", folder: Path) -> list[Path]:
-    """Write scores of a workspace in the formats of its report, each as it was; gives the files."""
+    """Write scores of a workspace in the formats of its report, each as it was; gives the files.
+
+    Where the method that all others were held against has no scores any more, they are held against bicubic.
+    """
     import reports
 
     styles, formats = _styles(workspace), reports.formats_in(workspace.report_folder) or list(reports.DEFAULT_FORMATS)
+    there = {None, *scores["method"]}
+    wanted = {styles[name].against for name in formats if name in styles}
+    for method in sorted(map(str, wanted - there)):
+        say(f"no scores of {method} to compare with any more: compared with bicubic")
     alike: dict[Style, list[str]] = {}
     for name in formats:
-        alike.setdefault(_possible(styles.get(name, Style()), scores), []).append(name)
+        style = styles.get(name, Style())
+        alike.setdefault(style if style.against in there else replace(style, against=None), []).append(name)
     shown = evidence(workspace, scores)
     return [path for style, names in alike.items() for path in _write(scores, folder, names, style, shown)]
-
-
-def _possible(style: Style, scores: "pd.DataFrame") -> Style:
-    """Hold others against bicubic where the method that they were held against has no scores any more."""
-    if style.against is None or style.against in set(scores["method"]):
-        return style
-    say(f"no scores of {style.against} to compare with any more: compared with bicubic")
-    return replace(style, against=None)
 
 
 def _say_paths(paths: Sequence[Path], what: str = "written") -> None:

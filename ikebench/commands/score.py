@@ -24,7 +24,7 @@ BYTES_PER_PIXEL = 120  # of HR, that a thread takes at most: the degradations' 9
 
 
 @click.command()
-@workers_option("Threads.  [default: one per core]")
+@workers_option("Threads.  [default: one per core, fewer where memory is short]")
 @workspace_option
 def command(workspace: Workspace, workers: int | None) -> int:
     """Score the SR images into scores.parquet, and report. What has not changed since is not measured again."""

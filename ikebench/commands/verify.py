@@ -11,7 +11,7 @@ from ikebench.commands.options import FAILED, OK, say, workers_option, workspace
 from ikebench.errors import UserError
 from ikebench.machine import core_count
 from ikebench.progress import Progress
-from ikebench.store.bundles import inventory, is_bundle, opened
+from ikebench.store.bundles import SUFFIX, inventory, is_bundle, opened
 from ikebench.store.hashes import Hashes
 from ikebench.store.tables import provenance_of
 from ikebench.store.workspace import Workspace
@@ -32,6 +32,8 @@ def command(workspace: Workspace, source: Path | None, scored: bool, sample: int
     measuring takes, are in no bundle.
     """
     source = source or workspace.root
+    if source.exists() and not source.is_dir() and not (source.is_file() and source.suffix == SUFFIX):
+        raise UserError(f"{source}: verify takes a workspace, or a bundle as {SUFFIX} file or as folder")
     with opened(source) as folder, Workspace(folder).at_rest():
         return verify(Workspace(folder), source, sample if scored else 0, workers or core_count())
 

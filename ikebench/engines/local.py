@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from multiprocessing import forkserver, get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 from typing import Any
 
 from ikebench.engines.contract import Event, Finished, LastResult, Lost, Progressed, Spoiled, Work, keep_memory
@@ -36,8 +36,10 @@ def run_local(items: Sequence[Any], work: Work, workers: int) -> Iterator[Event]
     """
     waiting = list(range(len(items)))[::-1]
     tried_again: set[int] = set()
-    crew = [_hire(work, number) for number in range(min(workers, len(items)))]
+    crew: list[_Worker] = []
     try:
+        for number in range(min(workers, len(items))):
+            crew.append(_hire(work, number))
         for worker in crew:
             _assign(worker, waiting, items)
         while any(worker.item is not None for worker in crew):
@@ -68,7 +70,7 @@ def _hire(work: Work, number: int) -> _Worker:
     """
     context = get_context("forkserver")
     modules = getattr(work, "imports", (work.__module__,))
-    context.set_forkserver_preload([ORPHAN, *modules])  # without effect once that process is there
+    context.set_forkserver_preload(_preloaded(modules))  # without effect once that process is there
     ours, theirs = context.Pipe()
     keep_memory()
     process = context.Process(target=_serve, args=(theirs, work, number, dict(os.environ)), daemon=True)
@@ -82,8 +84,13 @@ def prepare(modules: Sequence[str]) -> None:
     """Have the workers of everything that follows in this process forked from one that has imported these modules."""
     keep_memory()
     with _interrupts_held():
-        forkserver.set_forkserver_preload([ORPHAN, *modules])
+        forkserver.set_forkserver_preload(_preloaded(modules))
         forkserver.ensure_running()
+
+
+def _preloaded(modules: Sequence[str]) -> list[str]:
+    """Name what the process to fork from imports; the death of a thread, which may come early, is not to end it."""
+    return [ORPHAN, *modules] if current_thread() is main_thread() else list(modules)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 from ikebench.errors import UserError
 from ikebench.files import read_json
+from ikebench.store.checks import is_text
 from ikebench.zips import extract
 
 INVENTORY = "bundle.json"
@@ -45,10 +46,14 @@ def inventory(folder: Path) -> Mapping[str, str]:
     """Read the list of a bundle: path -> SHA-256.
 
     Raises:
-        UserError: if it cannot be read.
+        UserError: if it cannot be read, or names what does not lie in the bundle.
     """
     try:
         files = read_json(folder / INVENTORY)["files"]
-        return {str(path): str(sha256) for path, sha256 in files.items()}
+        listed = {str(path): str(sha256) for path, sha256 in files.items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         raise UserError(f"{INVENTORY} of the bundle cannot be read: get the bundle again") from None
+    for path in listed:
+        if not is_text(path) or "\0" in path or path.startswith("/") or ".." in path.split("/"):
+            raise UserError(f"{INVENTORY} of the bundle names {path[:80]!r}, which is no file of it: get it again")
+    return listed

@@ -1,6 +1,6 @@
 """Scores of one or several workspaces, bundles or Parquet files as one table: what is taken, what contradicts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,6 +97,11 @@ def newest_versions(scores: "pd.DataFrame", lines: list[str]) -> "pd.DataFrame":
     return scores[version == newest]
 
 
+def images_of_now(data: Iterable[DataRow]) -> Mapping[tuple[str, str, str, int], tuple[str, str | None]]:
+    """Give the SHA-256 of LR and HR of every case: scores on others are on images that have been made anew since."""
+    return {row.case: (row.lr_sha256, row.hr_sha256) for row in data}
+
+
 def scores_table(source: Path) -> Path:
     """Give the table that a workspace or Parquet file stands for.
 
@@ -119,7 +124,7 @@ def _read_folder(source: Path, lines: list[str]) -> "pd.DataFrame":
     scores, workspace = read_frame(path, ScoreRow), Workspace(source)
     if path != workspace.scores_table or not workspace.data_table.exists():
         return scores
-    current = {row.case: (row.lr_sha256, row.hr_sha256) for row in read_rows(workspace.data_table, DataRow)}
+    current = images_of_now(read_rows(workspace.data_table, DataRow))
     cases, images = (scores[columns].itertuples(index=False, name=None) for columns in (CASE, IMAGES))
     kept = scores[[current.get(case) == pair for case, pair in zip(cases, images, strict=True)]]
     if len(kept) < len(scores):

@@ -93,7 +93,7 @@ def _read_collected(path: Path) -> dict[str, list[TracePoint]]:
     """Read a table of traces by the keys of their jobs; nothing where there is none or it is damaged."""
     try:
         rows = pq.read_table(path, schema=COLLECTED).to_pylist()
-    except (OSError, pa.ArrowException):
+    except (OSError, ValueError, pa.ArrowException):
         return {}
     found: dict[str, list[TracePoint]] = {}
     for row in rows:

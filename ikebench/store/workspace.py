@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ikebench.errors import UserError
-from ikebench.files import open_plain, remove_leftovers
+from ikebench.files import NO_PLAIN_FILE, open_plain, open_to_read, remove_leftovers
 from ikebench.store.rows import RunCase
 
 WEIGHTS_VARIABLE = "IKEBENCH_WEIGHTS"
@@ -71,11 +71,13 @@ class Workspace:
         """Read while no ikebench changes the workspace; nothing is written for it.
 
         Raises:
-            UserError: if one is at work in it.
+            UserError: if one is at work in it, or `.lock` is no plain file.
         """
         try:
-            file = (self.root / ".lock").open("rb")
-        except OSError:  # nobody has worked here, or not on this machine
+            file = open_to_read(self.root / ".lock")
+        except OSError as error:  # nobody has worked here, or not on this machine
+            if error.strerror == NO_PLAIN_FILE:
+                raise UserError(f"{error.filename}: {NO_PLAIN_FILE}: remove it") from None
             yield
             return
         with file:
@@ -99,7 +101,8 @@ class Workspace:
             self.root.mkdir(parents=True, exist_ok=True)
             file = open_plain(self.root / ".lock", "ab")
         except OSError as error:
-            raise UserError(f"cannot write to {self.root}: {error.strerror}") from error
+            at = " (.lock)" if error.strerror == NO_PLAIN_FILE else ""
+            raise UserError(f"cannot write to {self.root}: {error.strerror}{at}") from error
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
