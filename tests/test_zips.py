@@ -98,3 +98,10 @@ def test_a_disk_that_fills_up_is_a_line(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"cannot unpack .*No space left"):
         unpack(tmp_path / "a.zip", "HR", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
+
+
+def test_names_may_have_colons(tmp_path):
+    """As images may: Linux knows no drives."""
+    (tmp_path / "a.zip").write_bytes(zipped("HR/a:b.png"))
+    unpack(tmp_path / "a.zip", "HR", tmp_path)
+    assert [path.name for path in (tmp_path / "HR").iterdir()] == ["a:b.png"]
