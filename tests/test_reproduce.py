@@ -1,5 +1,6 @@
 """`ikebench reproduce`: plans, order, hours, try-outs, and the tables of variants."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -73,6 +74,20 @@ def test_a_part_of_a_plan(ikebench, photos, plan):
     for wrong, says in (("--kind", "unknown kind of this plan 'gaussian'"), ("--methods", "method of this plan 'gau")):
         outcome = ikebench("reproduce", file, "--hr", photos, wrong, "gaussian")
         assert outcome.code == 2 and says in outcome.err
+
+
+def test_failed_jobs_run_again_on_demand(ikebench, photos, plan, monkeypatch):
+    file = plan(BOTH_GRIDS)
+    assert ikebench("reproduce", file, "--hr", photos).code == 0
+    row_file = next(Path("bench/sr/bicubic").rglob("*.json"))
+    row = json.loads(row_file.read_text()) | {"status": "failed", "error": "no luck"}
+    row_file.write_text(
+        json.dumps({name: value for name, value in row.items() if name not in ("sr_path", "sr_sha256")})
+    )
+    again = ikebench("reproduce", file, "--hr", photos)
+    assert again.code == 1 and "0 jobs run" in again.err
+    retried = ikebench("reproduce", file, "--hr", photos, "--retry-failed")
+    assert retried.code == 0 and "1 jobs run, 3 already done" in retried.err
 
 
 def test_a_stop_by_the_hour_leaves_complete_rows_and_the_same_command_goes_on(ikebench, photos, plan, monkeypatch):

@@ -90,6 +90,11 @@ def seeds_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def retry_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --retry-failed."""
+    return click.option("--retry-failed", is_flag=True, help="Run failed jobs again.")(command)
+
+
 def trace_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --trace."""
     return click.option(

@@ -17,6 +17,7 @@ from ikebench.commands.options import (
     names_option,
     precision_option,
     read_by,
+    retry_option,
     say,
     scales_option,
     seeds_option,
@@ -73,6 +74,7 @@ class ReproduceOptions:
     precision: "Precision" = "fp32"
     workers: int | None = None
     trace: int | None = None
+    retry_failed: bool = False
     dry_run: bool = False
 
     @property
@@ -107,6 +109,7 @@ class ReproduceOptions:
 @precision_option
 @workers_option(PER_CORE_OR_GPU)
 @trace_option
+@retry_option
 @click.option("--dry-run", is_flag=True, help="Make the LR images, and only say how long the rest takes.")
 @workspace_option
 def command(**options: Any) -> int:  # noqa: ANN401 (click hands over its options)
@@ -176,7 +179,9 @@ class Work:
         self.options, self.workspace, self.placement, self.hashes = options, options.workspace, placement, hashes
         self.data: Sequence[DataRow] = require_data(options.workspace)
         self.rows = RowFiles(options.workspace, mend=True)
-        self.pending: Pending = pending(self._planned(choices, set_name), self.rows, hashes)
+        self.pending: Pending = pending(
+            self._planned(choices, set_name), self.rows, hashes, retry_failed=options.retry_failed
+        )
         if options.iterations is not None and (self.pending.replaced or self.pending.kept):
             raise UserError(
                 f"a try-out of {options.iterations} iterations would replace results in {self.workspace.root}: "

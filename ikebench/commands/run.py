@@ -18,6 +18,7 @@ from ikebench.commands.options import (
     methods_option,
     precision_option,
     read_by,
+    retry_option,
     say,
     scales_option,
     seeds_option,
@@ -153,7 +154,7 @@ class RunOptions:
     "--checkpoint-every", type=click.IntRange(min=1), default=None, help="Save long trainings, in iterations."
 )
 @trace_option
-@click.option("--retry-failed", is_flag=True, help="Run failed jobs again.")
+@retry_option
 @click.option(
     "--replace",
     is_flag=True,
