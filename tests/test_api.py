@@ -99,8 +99,8 @@ def test_what_is_wrong_is_said(what):
         call()
 
 
-def test_the_lines_of_the_readme_run(tmp_path, monkeypatch):
-    text = (Path(__file__).resolve().parent.parent / "README.md").read_text()
+def test_the_lines_of_the_guide_run(tmp_path, monkeypatch):
+    text = (Path(__file__).resolve().parent.parent / "docs" / "guide.md").read_text()
     [lines] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     lines = lines.replace("iterations=500", "iterations=2")
     monkeypatch.chdir(tmp_path)

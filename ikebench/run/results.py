@@ -79,12 +79,12 @@ def write_failure(root: Path, job: Job, error: Exception, row: RunRow) -> RunRow
 
 def _remove_unnamed(root: Path, job: Job, row: RunRow) -> None:
     """Remove the images and kernels of an earlier row that the new one does not name."""
-    if row.sr_path is None:
-        (root / job.sr_path).unlink(missing_ok=True)
-    if row.kernel_path is None:
-        kernel = root / estimated_kernel_path(job.sr_path, job.case.scale)
-        for path in (kernel, kernel.with_suffix(".mat")):
-            path.unlink(missing_ok=True)
+    kernel = root / estimated_kernel_path(job.sr_path, job.case.scale)
+    unnamed = [root / job.sr_path] if row.sr_path is None else []
+    unnamed += [kernel, kernel.with_suffix(".mat")] if row.kernel_path is None else []
+    for path in unnamed:
+        with suppress(OSError):  # a name that is too long for a disk is of no file
+            path.unlink()
 
 
 def _keep_log(root: Path, job: Job, log: str) -> None:
