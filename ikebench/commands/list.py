@@ -114,6 +114,8 @@ def _metrics() -> Records:
     summaries |= {
         "shift_y, shift_x": "estimated shift of SR against HR, in HR pixels",
         "psnr_registered": "PSNR with that shift undone, RGB, 6 + s pixels shaved",
+        "stretch_y, stretch_x": "how much the shift changes over the image, in HR pixels: s - 1 of aligned corners",
+        "psnr_lr": "PSNR of SR, degraded again as HR was, against LR, RGB",
         "kernel_psnr": "PSNR of an estimated kernel against the true one, centres of mass aligned",
     }
     return [{"name": name, "summary": summary} for name, summary in summaries.items()]
