@@ -268,14 +268,20 @@ def _caption(scope: Scope, set_name: str, rows: pd.DataFrame, images: set[str], 
         _about_counts(rows),
         _about_seeds(rows),
     ]
-    if scope.number is not None and protocol == PAPER_PROTOCOL:
-        sentences.append(_about_published(scope.number, complete=_complete(images, rows)))
-    elif scope.number is not None:
-        sentences.append(
+    if scope.number is not None and _has_published(rows):
+        left_out = (
             f"The numbers of Table {scope.number} of the IKE paper are left out: it names no protocol, and its "
             f"release scores under another ({PAPER_PROTOCOL}: {PROTOCOLS[PAPER_PROTOCOL].words})."
         )
+        shown = _about_published(scope.number, complete=_complete(images, rows))
+        sentences.append(shown if protocol == PAPER_PROTOCOL else left_out)
     return " ".join(filter(None, sentences))
+
+
+def _has_published(rows: pd.DataFrame) -> bool:
+    """Say whether the paper has a number for some method at its kind and scale."""
+    paper = published().rename(columns={"degradation": "kind"})
+    return not rows.merge(paper, on=["kind", "scale", "method"]).empty
 
 
 def _about_training(rows: pd.DataFrame) -> str:

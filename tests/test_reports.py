@@ -118,6 +118,10 @@ def test_a_fact_is_one_footnote():
     assert "Iterations: 3000 (ike-relu)." in content.caption
 
 
+def test_the_paper_is_not_spoken_of_where_it_has_no_number():
+    assert "Published" in table(frame(run())).caption and "Published" not in table(frame(run("bicubic"))).caption
+
+
 def test_settings_have_counts_where_runs_differ():
     scores = frame(run(), run(image="b"), run(image="c"))
     scores["settings"] = ["x=1", "", "x=1"]
