@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from reports.comparison import CELL, cells_of
-from reports.drawing import DPI, panel_title
+from reports.drawing import DPI, legend_below, panel_title
 from reports.naming import cell_name, method_name, method_order
 
 if TYPE_CHECKING:
@@ -74,16 +74,7 @@ def cost_figure(scores: pd.DataFrame, protocol: str) -> Figure | None:
         axis.set_visible(False)
     figure.supxlabel("seconds per image", fontsize=8)
     figure.supylabel("PSNR gain over bicubic (dB)", fontsize=8)
-    labelled = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
-    labels = [name for name in map(method_name, methods) if name in labelled]
-    figure.legend(
-        [labelled[label] for label in labels],
-        labels,
-        loc="outside lower center",
-        ncols=min(len(methods), 4),
-        fontsize=7,
-        frameon=False,
-    )
+    legend_below(figure, axes, map(method_name, methods), 4, fontsize=7)
     return figure
 
 

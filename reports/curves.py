@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from reports.comparison import CELL
-from reports.drawing import DPI, STYLE, WIDTHS, panel_title
+from reports.drawing import DPI, STYLE, WIDTHS, legend_below, panel_title
 from reports.naming import cell_name, kind_order, method_name, method_order
 
 if TYPE_CHECKING:
@@ -137,17 +137,7 @@ def curve_figure(traces: pd.DataFrame, width: float = WIDTHS["text"]) -> Figure 
             _draw_panel(panel, keys, curve, methods)
         for panel in panels[len(cells) :]:
             panel.set_axis_off()
-        entries = {
-            label: line for panel in panels for line, label in zip(*panel.get_legend_handles_labels(), strict=True)
-        }
-        ordered = [name for name in map(method_name, methods) if name in entries]
-        figure.legend(
-            [entries[name] for name in ordered],
-            ordered,
-            loc="outside lower center",
-            ncols=min(len(ordered), 6),
-            frameon=False,
-        )
+        legend_below(figure, panels, map(method_name, methods), 6)
     return figure
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reports.writing import write_all
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 WIDTHS = {"column": 3.25, "text": 6.875}
@@ -32,6 +33,16 @@ def panel_title(set_name: str, cell: str) -> str:
     """Title a panel in two short lines: a long one takes the room of the panel."""
     name = set_name if len(set_name) <= MOST_OF_A_NAME else f"{set_name[:MOST_OF_A_NAME]}…"
     return f"{name}\n{cell}".replace("$", r"\$")
+
+
+def legend_below(figure: Figure, panels: Iterable[Axes], names: Iterable[str], columns: int, **look: Any) -> None:  # noqa: ANN401
+    """Explain below the panels what any of them shows, in the order of `names`; `look` is of matplotlib's legend."""
+    found = {label: drawn for panel in panels for drawn, label in zip(*panel.get_legend_handles_labels(), strict=True)}
+    labels = [name for name in names if name in found]
+    ncols = min(len(labels), columns)
+    figure.legend(
+        [found[name] for name in labels], labels, loc="outside lower center", ncols=ncols, frameon=False, **look
+    )
 
 
 def draw_bytes(figure: Figure, file_format: str, about: Mapping[str, str] | None = None) -> bytes:
