@@ -27,6 +27,11 @@ def spoken(seconds: float) -> str:
     return f"{seconds / 86400:.0f} days"
 
 
+def counted(count: int, thing: str) -> str:
+    """Say how many: `1 job`, `2 jobs`."""
+    return f"{count} {thing}{'s' * (count != 1)}"
+
+
 class Progress:
     """Counts finished items and the cost done so far; the cost decides the time left."""
 
@@ -35,6 +40,7 @@ class Progress:
         self.items, self.cost, self.what = items, cost, what
         self.finished, self.spent = 0, 0.0
         self.started = self.last_line = time.monotonic()
+        self.first: tuple[float, float] | None = None  # when something was done, and how much
         self.bar = tqdm(total=cost, bar_format=BAR, dynamic_ncols=True) if sys.stderr.isatty() else None
 
     def __enter__(self) -> Self:
@@ -49,6 +55,8 @@ class Progress:
     def show(self, spent: float, now: str) -> None:
         """Show that `spent` of the cost is done and what is being worked on."""
         self.spent = spent
+        if spent and self.first is None:
+            self.first = time.monotonic(), spent
         if self.bar is not None:
             self.bar.set_description_str(f"{self.finished}/{self.items} {self.what}, {now}", refresh=False)
             self.bar.update(spent - self.bar.n)
@@ -75,7 +83,14 @@ class Progress:
 
     def _line(self, text: str) -> None:
         self.last_line = time.monotonic()
-        elapsed = self.last_line - self.started
+        print(f"[{self.finished}/{self.items} {self.what}] {text}; {self._left()} left", file=sys.stderr, flush=True)
+
+    def _left(self) -> str:
+        """Say how long the rest takes, at the speed since the first piece was done: before it, workers were starting."""
+        since, spent = self.first or (self.started, 0.0)
+        if self.spent == spent:
+            since, spent = self.started, 0.0
+        if self.spent == spent:
+            return "?"
         undone = max(self.cost - self.spent, 0.0)  # rounding leaves a hair
-        left = tqdm.format_interval(elapsed / self.spent * undone) if self.spent else "?"
-        print(f"[{self.finished}/{self.items} {self.what}] {text}; {left} left", file=sys.stderr, flush=True)
+        return str(tqdm.format_interval((self.last_line - since) / (self.spent - spent) * undone))

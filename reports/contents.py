@@ -35,7 +35,7 @@ def _tables(results: Results) -> Section:
 
 def _variants(results: Results) -> Section | None:
     listings = variant_listings(results.scores, results.protocol)
-    return Section("Variants", listings=tuple(listings)) if listings else None
+    return Section("Variants and other methods", listings=tuple(listings)) if listings else None
 
 
 def _alignment(results: Results) -> Section | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANEL = 1.1  # inches
+TRUE = "true"
 
 
 def kernel_listing(scores: pd.DataFrame) -> Listing:
@@ -36,27 +37,30 @@ def kernel_listing(scores: pd.DataFrame) -> Listing:
 
 
 def kernel_figure(rows: Sequence[KernelRow]) -> Figure:
-    """Draw one row per image, one at least: the true kernel first, all in one size.
+    """Draw one row per image, one at least, all in one size: first the true kernel, where any is known.
 
     Every picture is as bright as its own largest value, which stands for white; what is negative is black.
     """
     from matplotlib.figure import Figure  # only where something is drawn
 
-    methods = list(dict.fromkeys(method for row in rows for method in row.estimated))
+    names = [TRUE] * any(row.true is not None for row in rows)
+    names += dict.fromkeys(method for row in rows for method in row.estimated)
     side = max(
         max(kernel.shape) for row in rows for kernel in (*row.estimated.values(), row.true) if kernel is not None
     )
-    size = (PANEL * (len(methods) + 1) + 0.8, (PANEL + 0.25) * len(rows) + 0.2)
+    size = (PANEL * len(names) + 0.8, (PANEL + 0.25) * len(rows) + 0.2)
     figure = Figure(figsize=size, dpi=DPI, layout="constrained")
-    axes = figure.subplots(len(rows), len(methods) + 1, squeeze=False)
+    axes = figure.subplots(len(rows), len(names), squeeze=False)
     for line, row in zip(axes, rows, strict=True):
-        kernels = [("true", row.true), *((method, row.estimated.get(method)) for method in methods)]
-        for axis, (name, kernel) in zip(line, kernels, strict=True):
+        kernels = {TRUE: row.true, **row.estimated}
+        for axis, name in zip(line, names, strict=True):
+            kernel = kernels.get(name)
             psnr = f"\n{row.psnr[name]:.2f} dB" if name in row.psnr else ""
             axis.set(xticks=[], yticks=[])
-            axis.set_title(("true" if name == "true" else method_name(name)) + psnr, fontsize=7)
+            axis.set_title(method_name(name) + psnr, fontsize=7)
             if kernel is None:
-                axis.text(0.5, 0.5, "none", ha="center", va="center", fontsize=7, transform=axis.transAxes)
+                axis.spines[:].set_visible(False)
+                axis.text(0.5, 0.5, "unknown", ha="center", va="center", fontsize=7, transform=axis.transAxes)
             else:
                 axis.imshow(_padded(kernel, side), cmap="gray", vmin=0, interpolation="nearest")
         line[0].set_ylabel(row.name, fontsize=7)

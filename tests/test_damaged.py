@@ -91,7 +91,7 @@ def test_its_job_runs_again_and_the_rest_goes_on(ikebench, bicubic, name):
     sound = read_table(Path("bench/runs.parquet"))["sr_sha256"].tolist()
     DAMAGES[name](SR / "cat.json")
     done = ikebench(*RUN)
-    assert done.code == 0 and "cat.json cannot be used" in done.err and "1 jobs run, 1 already done" in done.err
+    assert done.code == 0 and "cat.json cannot be used" in done.err and "1 job run, 1 already done" in done.err
     assert read_table(Path("bench/runs.parquet"))["sr_sha256"].tolist() == sound
     assert "cannot be used" not in ikebench("score").err
 
@@ -99,7 +99,7 @@ def test_its_job_runs_again_and_the_rest_goes_on(ikebench, bicubic, name):
 def test_score_goes_on_without_a_bad_row(ikebench, bicubic):
     changed(seed=2**63)(SR / "cat.json")
     dry = ikebench(*RUN, "--dry-run")
-    assert dry.code == 0 and "1 jobs to run, 1 done" in dry.out and (SR / "cat.json").exists()
+    assert dry.code == 0 and "1 job to run, 1 done" in dry.out and (SR / "cat.json").exists()
     done = ikebench("score")
     assert done.code == 0 and "cat.json cannot be used (seed is out of range): renamed to cat.json.damaged" in done.err
     assert read_table(Path("bench/scores.parquet"))["image"].tolist() == ["cup"]

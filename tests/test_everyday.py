@@ -35,11 +35,11 @@ def test_a_longer_training_is_given_up_on_demand_alone(ikebench, cat):
     assert kept.code == 0 and "zssr: 1 results of longer trainings are kept: --replace" in kept.err
     assert runs().loc["zssr", "key"] == key
     replaced = ikebench(*run, "--iterations", 2, "--replace", "--list-jobs")  # which runs nothing
-    assert "1 jobs to run" in replaced.out and "zssr: 1 results of longer trainings will be replaced" in replaced.err
+    assert "1 job to run" in replaced.out and "zssr: 1 results of longer trainings will be replaced" in replaced.err
     assert "other settings" not in replaced.err and runs().loc["zssr", "key"] == key
-    assert "1 jobs to run" in ikebench(*run, "--iterations", 4, "--dry-run").out
+    assert "1 job to run" in ikebench(*run, "--iterations", 4, "--dry-run").out
     ikebench("make-data", "--hr", "photos", "--kind", "median", "--set", "median.size=3")  # the result is stale
-    assert "1 jobs to run" in ikebench(*run, "--iterations", 2, "--dry-run").out
+    assert "1 job to run" in ikebench(*run, "--iterations", 2, "--dry-run").out
 
 
 def test_results_are_taken_in_and_removed(ikebench, cat):

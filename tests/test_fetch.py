@@ -224,7 +224,7 @@ def test_fetched_div2k_is_found(ikebench, server, monkeypatch):
     assert sorted(left(Path("bench/div2k"))) == ["DIV2K_valid_HR", "DIV2K_valid_LR_unknown"]
     assert "already there" in ikebench("fetch", "div2k").err and len(server.asked) == 3
     made = ikebench("make-data", "--hr", "div2k", "--kind", "track2", "--scale", "2,4", "--workers", 1)
-    assert made.code == 0 and "div2k: 1 images, 2 LR images made" in made.err
+    assert made.code == 0 and "div2k: 1 image, 2 LR images made" in made.err
     assert ikebench("make-data", "--hr", "bench/div2k", "--kind", "median", "--workers", 1).code == 0
     assert ikebench("fetch", "div2k", "--scale", "2").code == 2
 

@@ -130,5 +130,5 @@ def test_a_changed_source_is_seen(ikebench, photos):
     before = (photos.parent / "bench/data/photos/HR/cat.png").read_bytes()
     (photos / "cat.png").write_bytes((photos / "cup.png").read_bytes())
     outcome = ikebench("make-data", "--hr", photos, "--kind", "median")
-    assert "1 LR images made, 1 already there" in outcome.err
+    assert "1 LR image made, 1 already there" in outcome.err
     assert (photos.parent / "bench/data/photos/HR/cat.png").read_bytes() != before

@@ -206,7 +206,7 @@ def truncated(path):
 def test_make_data_mends_a_kernel(ikebench, with_kernels, spoil):
     whole = with_kernels.read_bytes()
     spoil(with_kernels)
-    assert "1 LR images made" in ikebench("make-data", "--hr", "photos", "--kind", "gaussian").err
+    assert "1 LR image made" in ikebench("make-data", "--hr", "photos", "--kind", "gaussian").err
     assert with_kernels.read_bytes() == whole
 
 
@@ -219,10 +219,10 @@ def test_a_spoilt_true_kernel_is_no_truth(ikebench, with_kernels):
     rows = read_table(Path("bench/runs.parquet")).set_index("method")["status"]
     assert rows["zssr-gt"] == "failed" and rows["kernelgan-zssr"] == "ok"
     made = ikebench("make-data", "--hr", "photos", "--kind", "gaussian")
-    assert "1 LR images made" in made.err and with_kernels.read_bytes() == whole
+    assert "1 LR image made" in made.err and with_kernels.read_bytes() == whole
     assert read_table(Path("bench/data.parquet"))["kernel_sha256"][0] == before
     again = ikebench(*command)
-    assert again.code == 0 and "1 jobs run, 1 already done" in again.err
+    assert again.code == 0 and "1 job run, 1 already done" in again.err
     scores = read_table(Path("bench/scores.parquet")).set_index("method")
     assert np.isfinite(scores.loc["kernelgan-zssr", "kernel_psnr"])
     assert bool(scores.loc["zssr-gt", "upper_bound"]) and not scores.loc["kernelgan-zssr", "upper_bound"]
@@ -236,7 +236,7 @@ def test_a_spoilt_estimate_is_made_anew(ikebench, with_kernels):
     refused = ikebench("score")
     assert refused.code == 1 and "cat_kernel_x2.npy is not as it was written: run again" in refused.err
     again = ikebench(*command)
-    assert again.code == 0 and "1 jobs run" in again.err
+    assert again.code == 0 and "1 job run" in again.err
     assert read_table(Path("bench/scores.parquet"))["kernel_psnr"][0] == before
 
 

@@ -64,7 +64,7 @@ def test_idempotent_and_repairing(ikebench, photos):
     damaged = before["lr_path"][0]
     with open("bench/" + damaged, "ab") as file:
         file.write(b"x")
-    assert "1 LR images made, 1 already there" in ikebench(*options).err
+    assert "1 LR image made, 1 already there" in ikebench(*options).err
     assert table().equals(before)
 
 
@@ -192,7 +192,7 @@ def test_another_hr_image_of_the_same_name_takes_its_lr_images_along(ikebench, p
     ikebench("make-data", "--hr", photos, "--kind", "median,random")
     Image.open(photos / "cup.png").save(photos / "cat.png")
     outcome = ikebench("make-data", "--hr", photos, "--kind", "median")
-    assert "dropped 1 LR images" in outcome.err
+    assert "dropped 1 LR image" in outcome.err
     assert table()[["image", "kind"]].values.tolist() == [["cat", "median"], ["cup", "median"], ["cup", "random"]]
 
 

@@ -98,4 +98,7 @@ def test_kernel_pictures():
     figure = kernel_figure(rows)
     titles = [axis.get_title() for axis in figure.axes]
     assert titles == ["true", "DualSR", "IKE\n40.00 dB", "true", "DualSR", "IKE"]
+    assert [len(axis.images) for axis in figure.axes] == [1, 1, 1, 0, 0, 0]
     assert draw_bytes(figure, "png").startswith(b"\x89PNG")
+    unknown = kernel_figure([KernelRow("b", None, {"ike": np.eye(4)}, {})])
+    assert [axis.get_title() for axis in unknown.axes] == ["IKE"]

@@ -72,7 +72,7 @@ def test_resume_runs_nothing_twice(ikebench, median_data):
     assert "0 jobs run, 4 already done" in outcome.err and outcome.code == 0
     assert files == {path: path.stat().st_mtime_ns for path in Path("bench/sr").rglob("*.*")}
     Path("bench/sr/bicubic/photos/median/X2/cat.png").unlink()
-    assert "1 jobs run, 3 already done" in ikebench("run", "--methods", "bicubic,ike", "--iterations", 1).err
+    assert "1 job run, 3 already done" in ikebench("run", "--methods", "bicubic,ike", "--iterations", 1).err
 
 
 def test_other_settings_replace_and_as_keeps_both(ikebench, median_data, rivals):
@@ -131,12 +131,12 @@ def test_trouble_in_one_job_is_a_row_and_the_rest_goes_on(ikebench, median_data,
     assert words.split(":")[0] in Path("bench/report/report.md").read_text()
     again = ikebench(*command)
     # Whether a worker that another process has ended would have come to its end, nobody knows.
-    assert f"{int(trouble == 'die')} jobs run" in again.err and again.code == 1
+    assert f"{int(trouble == 'die')} job" in again.err and again.code == 1
     for told in (outcome, again):
         [line] = [line for line in told.err.splitlines() if line.startswith("failed: rival cat median x2")]
         assert words in line
     assert ("--retry-failed" in again.err) == (trouble != "die")
-    assert "1 jobs run" in ikebench(*command, "--retry-failed").err
+    assert "1 job run" in ikebench(*command, "--retry-failed").err
 
 
 def test_a_run_with_failures_scores_and_reports_the_others(ikebench, median_data, rivals):
@@ -184,7 +184,7 @@ def test_score_refuses_a_changed_file(ikebench, median_data):
     table = scores().set_index("image")
     assert table.loc["cat", "status"] == "failed" and np.isnan(table.loc["cat", "psnr_ike"])
     assert table.loc["cup", "status"] == "ok"
-    assert "1 jobs run, 1 already done" in ikebench("run", "--methods", "bicubic").err  # what the line says to do
+    assert "1 job run, 1 already done" in ikebench("run", "--methods", "bicubic").err  # what the line says to do
     assert set(scores()["status"]) == {"ok"}
 
 
@@ -193,9 +193,9 @@ def test_changed_lr_is_a_failed_row_until_it_is_made_again(ikebench, median_data
     write_png(path, 255 - read_image(path))
     outcome = ikebench("run", "--methods", "bicubic")
     assert outcome.code == 1 and "run make-data again" in runs().set_index("image").loc["cat", "error"]
-    assert "1 LR images made" in ikebench("make-data", "--hr", photos, "--kind", "median").err
+    assert "1 LR image made" in ikebench("make-data", "--hr", photos, "--kind", "median").err
     outcome = ikebench("run", "--methods", "bicubic")
-    assert outcome.code == 0 and "1 jobs run, 1 already done, 0 failed" in outcome.err
+    assert outcome.code == 0 and "1 job run, 1 already done, 0 failed" in outcome.err
 
 
 def test_dry_run_prints_jobs_hours_and_disk(ikebench, median_data):
@@ -239,7 +239,7 @@ def test_lr_folder_takes_only_its_own_images_and_names_the_refused(ikebench, pho
     (other / "broken.png").write_bytes(b"no")
     assert "2 jobs" not in ikebench(*command, photos).err
     outcome = ikebench(*command, other)
-    assert "1 jobs run" in outcome.err and "refused broken" in outcome.err and outcome.code == 1
+    assert "1 job run" in outcome.err and "refused broken" in outcome.err and outcome.code == 1
     assert set(runs()["image"]) == {"cat", "cup"}
     (other / "cat.jpg").write_bytes((photos / "cup.png").read_bytes())
     outcome = ikebench(*command, other)
@@ -277,10 +277,10 @@ def test_checkpoint_knows_its_job_and_the_seconds_so_far(tmp_path):
 def test_selection(ikebench, photos):
     ikebench("make-data", "--hr", photos, "--kind", "median,random", "--scale", "2,3,4")
     outcome = ikebench("run", "--methods", "bicubic", "--kind", "random", "--scale", "4", "--limit", 1)
-    assert "1 jobs run" in outcome.err
+    assert "1 job run" in outcome.err
     assert runs()[["image", "kind", "scale"]].values.tolist() == [["cat", "random", 4]]
     outcome = ikebench("run", "--methods", "ike", "--scale", "3,4", "--limit", 1, "--kind", "median", "--dry-run")
-    assert "ike does not do x3" in outcome.err and "1 jobs to run" in outcome.out
+    assert "ike does not do x3" in outcome.err and "1 job to run" in outcome.out
     assert ikebench("run", "--methods", "ike", "--scale", "3").code == 2
     assert ikebench("run", "--methods", "bicubic", "--kind", "bilateral").code == 2
 

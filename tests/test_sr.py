@@ -31,7 +31,7 @@ def test_one_photo(ikebench, camera):
     photo = camera / "Kätzchen 1.jpg"
     outcome = ikebench("sr", photo, "--method", "bicubic", "--compare")
     assert outcome.code == 0, outcome.err
-    assert "bicubic x2: 1 jobs, about" in outcome.err.splitlines()[0]
+    assert "bicubic x2: 1 job, about" in outcome.err.splitlines()[0]
     assert "LR consistency (made smaller again, against the photo): " in outcome.err and "dB bicubically" in outcome.err
     result = read_photo(camera / "Kätzchen 1_bicubic_x2.png")
     assert np.array_equal(result.pixels, quantise(imresize(read_image(photo), 2))) and b"Phone" in result.exif
@@ -39,7 +39,7 @@ def test_one_photo(ikebench, camera):
     assert not (camera / ".ikebench-sr").exists()
     again = ikebench("sr", photo, "--method", "bicubic")
     assert again.code == 0 and "is there already: --replace makes it anew" in again.err and "jobs" not in again.err
-    assert "1 jobs" in ikebench("sr", photo, "--method", "bicubic", "--replace").err
+    assert "1 job" in ikebench("sr", photo, "--method", "bicubic", "--replace").err
 
 
 def test_folders_and_what_cannot_be_read(ikebench, camera):

@@ -63,7 +63,7 @@ def test_a_trace_has_losses_and_psnr_and_changes_no_result(ikebench, medians, me
     Path(f"bench/sr/{method}/{CAT}.json").unlink()
     Path(f"bench/sr/{method}/{CAT}_trace.parquet").unlink()
     again = run(ikebench, method)
-    assert again.code == 0 and "1 jobs run, 1 already done" in again.err
+    assert again.code == 0 and "1 job run, 1 already done" in again.err
     plain = read_table(Path("bench/runs.parquet")).set_index("image")
     assert plain["sr_sha256"].equals(traced["sr_sha256"]) and plain["key"].equals(traced["key"])
     assert not Path(f"bench/sr/{method}/{CAT}_trace.parquet").exists()

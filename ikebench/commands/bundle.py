@@ -9,6 +9,7 @@ import click
 from ikebench.commands.options import OK, filter_options, say, workspace_option
 from ikebench.commands.report import write_as_before
 from ikebench.errors import UserError
+from ikebench.progress import counted
 from ikebench.store.bundles import SUFFIX
 from ikebench.store.gathered import Filter, scores_table
 from ikebench.store.rows import ScoreRow
@@ -78,6 +79,6 @@ def bundle(
         write(files, written)
         size = sum(path.stat().st_size for path in files.values())
         os.replace(written, target)
-    say(f"{len(scores)} scores, {len(images)} images and kernels, {size / 2**20:.2f} MiB")
+    say(f"{counted(len(scores), 'score')}, {counted(len(images), 'image')} and kernels, {size / 2**20:.2f} MiB")
     click.echo(str(target))
     return OK

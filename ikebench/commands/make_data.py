@@ -23,7 +23,7 @@ from ikebench.commands.options import (
 from ikebench.data.sources import HRSource, find_hr
 from ikebench.errors import UserError
 from ikebench.machine import core_count
-from ikebench.progress import Progress
+from ikebench.progress import Progress, counted
 from ikebench.provenance import describe
 from ikebench.settings import Settings
 from ikebench.store.workspace import Workspace
@@ -106,10 +106,10 @@ def degrade(source: HRSource, options: DataOptions) -> int:
     for what, reason in made.refused.items():
         say(f"refused {what}: {reason}")
     if made.outdated:
-        say(f"dropped {made.outdated} LR images of other HR images of the same names (--name keeps sets apart)")
+        say(f"dropped {counted(made.outdated, 'LR image')} of other HR images of the same names (--name keeps sets apart)")
     images = len({row.image for row in made.rows})
     say(
-        f"{source.name}: {images} images, {made.made} LR images made, {len(made.rows) - made.made} already there, "
+        f"{source.name}: {counted(images, 'image')}, {counted(made.made, 'LR image')} made, {len(made.rows) - made.made} already there, "
         f"{len(made.refused)} refused -> {workspace.data_table}"
     )
     if not made.rows:

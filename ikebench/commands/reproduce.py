@@ -32,7 +32,7 @@ from ikebench.data.sources import HRSource, find_hr
 from ikebench.data.table import require_data
 from ikebench.errors import UserError
 from ikebench.plans import Plan, read_plan
-from ikebench.progress import spoken
+from ikebench.progress import counted, spoken
 from ikebench.provenance import describe
 from ikebench.run import jobs
 from ikebench.run.estimate import expect, wall_hours
@@ -193,7 +193,7 @@ class Work:
             say(f"{label}: {count} results of longer trainings are kept (`ikebench remove {label}` gives them up)")
 
     def _planned(self, choices: Sequence[jobs.MethodChoice], set_name: str) -> list[jobs.Job]:
-        """Plan every job, the costliest first."""
+        """Plan every job, in the order of `run`."""
         options, plan = self.options, self.options.part
         scales = options.scales or plan.scales
         found = find(choices, scales, options.weights, options.workspace.weights_folder)
@@ -202,14 +202,14 @@ class Work:
         planned, left_out = jobs.plan(self.data, choices, selection, found.files)
         for line in dict.fromkeys([*found.missing, *left_out]):
             say(line)
-        return sorted(planned, key=lambda job: -job.cost)
+        return planned
 
     def say_how_long(self) -> int:
         """Say how many jobs there are and how long they take."""
         for line in self._time_lines(self.pending.todo):
             click.echo(line)
         todo = len(self.pending.todo)
-        click.echo(f"{todo} jobs to run, {self.pending.done} done, {len(self.pending.failed)} failed before")
+        click.echo(f"{counted(todo, 'job')} to run, {self.pending.done} done, {len(self.pending.failed)} failed before")
         return OK
 
     def _time_lines(self, todo: Sequence[jobs.Job]) -> list[str]:
@@ -233,7 +233,7 @@ class Work:
         ended = Pending(self.pending.todo[undone:], self.pending.done, self.pending.failed)
         say_ended(ended, failed)
         if undone:
-            say(f"{undone} jobs are left: the same command goes on")
+            say(f"{counted(undone, 'job')} left: the same command goes on")
         return FAILED if failed else scored
 
     def _run_round(self, todo: Sequence[jobs.Job], described: dict[str, Any]) -> list[RunRow]:

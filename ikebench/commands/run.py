@@ -36,7 +36,7 @@ from ikebench.errors import UserError
 from ikebench.files import check_folder
 from ikebench.images import by_stem, left_out
 from ikebench.machine import cpu_has_bf16
-from ikebench.progress import spoken
+from ikebench.progress import counted, spoken
 from ikebench.provenance import describe
 from ikebench.run import jobs, runner, weights
 from ikebench.run.estimate import Expected, disk_gib, expect, wall_hours
@@ -326,7 +326,7 @@ def _imports(job: jobs.Job) -> tuple[str, ...]:
 
 def say_ended(pending: Pending, failed: Sequence[RunRow]) -> None:
     """Say how many jobs have been run, and what failed."""
-    say(f"{len(pending.todo)} jobs run, {pending.done} already done, {len(failed)} failed")
+    say(f"{counted(len(pending.todo), 'job')} run, {pending.done} already done, {len(failed)} failed")
     for line in runner.failure_lines(failed):
         say(line)
     if pending.failed:
@@ -341,7 +341,7 @@ def _dry_run(options: RunOptions, plan: Plan, placement: Placement) -> int:
     for line in time_lines(expect(options.workspace, plan.data, pending.todo, placement), placement):
         click.echo(line)
     click.echo(
-        f"{len(pending.todo)} jobs to run, {pending.done} done, {len(pending.failed)} failed before; "
+        f"{counted(len(pending.todo), 'job')} to run, {pending.done} done, {len(pending.failed)} failed before; "
         f"about {disk_gib(pending.todo):.3f} GiB"
     )
     return OK
@@ -355,8 +355,8 @@ def time_lines(expected: Sequence[Expected], placement: Placement) -> list[str]:
             time = "which take nobody knows how long: none has been run here yet"
         else:
             time = f"about {spoken(one.seconds / one.jobs)} each" + ", by this machine's speed" * (not one.measured)
-        lines.append(f"{one.label} x{one.scale}: {one.jobs} jobs, {time}")
+        lines.append(f"{one.label} x{one.scale}: {counted(one.jobs, 'job')}, {time}")
     hours = wall_hours(expected, placement.workers)
     if expected and hours is not None:
-        lines.append(f"about {spoken(3600 * hours)} in all with {placement.workers} workers")
+        lines.append(f"about {spoken(3600 * hours)} in all with {counted(placement.workers, 'worker')}")
     return lines

@@ -11,6 +11,7 @@ from ikebench.data import sources
 from ikebench.doctor.facts import Fact
 from ikebench.errors import UserError
 from ikebench.images import by_stem
+from ikebench.progress import counted
 from ikebench.store.rows import DataRow, RunRow
 from ikebench.store.tables import read_rows
 from ikebench.store.workspace import Workspace
@@ -89,7 +90,7 @@ def _set(root: Path, name: str, rows: Sequence[DataRow]) -> Fact:
     cells = Counter(f"{row.kind} x{row.scale}" for row in rows)
     alone = sum(row.hr_path is None for row in rows)
     gone = sum(not all(os.path.exists(root / path) for path in (row.lr_path, row.hr_path) if path) for row in rows)
-    words = [f"{len({row.image for row in rows})} images: " + ", ".join(f"{n} {cell}" for cell, n in cells.items())]
+    words = [counted(len({row.image for row in rows}), "image") + ": " + ", ".join(f"{n} {cell}" for cell, n in cells.items())]
     words += [f"{alone} without HR"] * bool(alone) + [f"{gone} whose files are gone"] * bool(gone)
     value = {"lr": len(rows), "paired": len(rows) - alone, "gone": gone, "cells": dict(cells)}
     return Fact(DATA, f"set {name}", value, "; ".join(words), "ikebench make-data, as before" if gone else "")

@@ -181,7 +181,9 @@ def _hyperparameters(method: Any) -> dict[str, Any]:  # noqa: ANN401 (a configur
 def plan(
     data: Sequence[DataRow], choices: Sequence[MethodChoice], selection: Selection, weights: Weights | None = None
 ) -> tuple[list[Job], list[str]]:
-    """Plan the jobs, longest first, and say in a line each what was left out because a method cannot do it.
+    """Plan the jobs, and say in a line each what was left out because a method cannot do it.
+
+    First those that train nothing on the image: whoever stops early has something to compare with. Then the longest.
 
     A method that needs weights does those scales for which `weights` has some.
 
@@ -201,8 +203,12 @@ def plan(
             for seed in seeds
             for row, file in zip(possible, files, strict=True)
         ]
-    # Longest first; of equals the largest, which shows what the others' memory will be at most.
-    return sorted(jobs, key=lambda job: (-job.cost, -job.data.height * job.data.width)), left_out
+    return sorted(jobs, key=_turn), left_out
+
+
+def _turn(job: Job) -> tuple[bool, float, int]:
+    """Give what jobs are sorted by; of equals the largest comes first: it shows what the others' memory is at most."""
+    return job.case.iterations is not None, -job.cost, -job.data.height * job.data.width
 
 
 def _sized(choice: MethodChoice, file: WeightsFile | None) -> MethodChoice:
