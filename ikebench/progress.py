@@ -86,7 +86,7 @@ class Progress:
         print(f"[{self.finished}/{self.items} {self.what}] {text}; {self._left()} left", file=sys.stderr, flush=True)
 
     def _left(self) -> str:
-        """Say how long the rest takes, at the speed since the first piece was done: before it, workers were starting."""
+        """Say how long the rest takes, at the speed since the first piece was done: before it, workers start."""
         since, spent = self.first or (self.started, 0.0)
         if self.spent == spent:
             since, spent = self.started, 0.0

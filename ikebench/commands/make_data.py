@@ -106,7 +106,9 @@ def degrade(source: HRSource, options: DataOptions) -> int:
     for what, reason in made.refused.items():
         say(f"refused {what}: {reason}")
     if made.outdated:
-        say(f"dropped {counted(made.outdated, 'LR image')} of other HR images of the same names (--name keeps sets apart)")
+        say(
+            f"dropped {counted(made.outdated, 'LR image')} of other HR images of the same names (--name keeps sets apart)"
+        )
     images = len({row.image for row in made.rows})
     say(
         f"{source.name}: {counted(images, 'image')}, {counted(made.made, 'LR image')} made, {len(made.rows) - made.made} already there, "

@@ -90,7 +90,11 @@ def _set(root: Path, name: str, rows: Sequence[DataRow]) -> Fact:
     cells = Counter(f"{row.kind} x{row.scale}" for row in rows)
     alone = sum(row.hr_path is None for row in rows)
     gone = sum(not all(os.path.exists(root / path) for path in (row.lr_path, row.hr_path) if path) for row in rows)
-    words = [counted(len({row.image for row in rows}), "image") + ": " + ", ".join(f"{n} {cell}" for cell, n in cells.items())]
+    words = [
+        counted(len({row.image for row in rows}), "image")
+        + ": "
+        + ", ".join(f"{n} {cell}" for cell, n in cells.items())
+    ]
     words += [f"{alone} without HR"] * bool(alone) + [f"{gone} whose files are gone"] * bool(gone)
     value = {"lr": len(rows), "paired": len(rows) - alone, "gone": gone, "cells": dict(cells)}
     return Fact(DATA, f"set {name}", value, "; ".join(words), "ikebench make-data, as before" if gone else "")
