@@ -106,12 +106,11 @@ def degrade(source: HRSource, options: DataOptions) -> int:
     for what, reason in made.refused.items():
         say(f"refused {what}: {reason}")
     if made.outdated:
-        say(
-            f"dropped {counted(made.outdated, 'LR image')} of other HR images of the same names (--name keeps sets apart)"
-        )
-    images = len({row.image for row in made.rows})
+        dropped = counted(made.outdated, "LR image")
+        say(f"dropped {dropped} of other HR images of the same names (--name keeps sets apart)")
+    images, new = len({row.image for row in made.rows}), counted(made.made, "LR image")
     say(
-        f"{source.name}: {counted(images, 'image')}, {counted(made.made, 'LR image')} made, {len(made.rows) - made.made} already there, "
+        f"{source.name}: {counted(images, 'image')}, {new} made, {len(made.rows) - made.made} already there, "
         f"{len(made.refused)} refused -> {workspace.data_table}"
     )
     if not made.rows:
