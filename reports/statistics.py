@@ -34,13 +34,16 @@ def holm(p_values: np.ndarray) -> np.ndarray:
 
 
 def bootstrap_interval(differences: np.ndarray) -> tuple[float, float]:
-    """Bootstrap a 95 % percentile interval of the mean, seed fixed; (NaN, NaN) for fewer than five values."""
+    """Bootstrap a 95 % interval of the mean, seed fixed; (NaN, NaN) for fewer than five values."""
     low, high = bootstrap_intervals([differences])[0]
     return float(low), float(high)
 
 
 def bootstrap_intervals(samples: Sequence[np.ndarray]) -> np.ndarray:
-    """Bootstrap the 95 % percentile interval of each sample's mean: (len(samples), 2), NaN below five values.
+    """Bootstrap the 95 % interval of each sample's mean: (len(samples), 2), NaN below five values.
+
+    Percentiles further out the fewer values there are (`_tail`): the plain ones hold the mean of 5 normal values in
+    84 % of cases and of 10 in 90 %, these in 92 and 95 %. Of values as skewed as a log-normal's: 71 and 79, 80 and 85 %.
 
     The resamples are those of `scipy.stats.bootstrap(method="percentile")` with a generator of seed 0, which all
     samples of one length share: how often each value is drawn times the values is all their means in one product.
@@ -49,14 +52,24 @@ def bootstrap_intervals(samples: Sequence[np.ndarray]) -> np.ndarray:
     intervals = np.full((len(samples), 2), np.nan)
     lengths = np.array([len(sample) for sample in samples])
     for length in np.unique(lengths[lengths >= MIN_PAIRS_FOR_INTERVAL]):
-        draws, blocks = _draws(int(length)), _blocks(int(length), SUMMED_AT_ONCE)
+        draws, blocks, tail = _draws(int(length)), _blocks(int(length), SUMMED_AT_ONCE), _tail(int(length))
         of_length = np.flatnonzero(lengths == length)
         for some in np.split(of_length, range(SAMPLES_AT_ONCE, len(of_length), SAMPLES_AT_ONCE)):
             units = np.rint(np.stack([samples[index] for index in some]) * 10**DECIMALS)  # (samples, length)
             sums = np.hstack([units @ draws[block].astype(float).T for block in blocks])
             # Percentile, not BCa: BCa is undefined where all differences are equal.
-            intervals[some] = np.quantile(sums / (length * 10**DECIMALS), [0.025, 0.975], axis=1).T
+            intervals[some] = np.quantile(sums / (length * 10**DECIMALS), [tail, 1 - tail], axis=1).T
     return intervals
+
+
+def _tail(length: int) -> float:
+    """Give the share of resamples beyond either end: the expanded percentile interval (Hesterberg 2015, section 5.1).
+
+    A resample spreads by sqrt((n - 1) / n) too little, and an interval by its spread takes t, not z, for few values.
+    """
+    from scipy.special import ndtr, stdtrit  # imported slower than a report is made that has no interval
+
+    return float(ndtr(-math.sqrt(length / (length - 1)) * stdtrit(length - 1, 0.975)))
 
 
 def _draws(length: int) -> np.ndarray:

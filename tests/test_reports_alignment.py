@@ -82,6 +82,17 @@ def test_a_method_without_a_point_in_a_cell_leaves_the_panel_its_room():
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["ZSSR", "IKE"]
 
 
+def test_registered_means_are_over_the_same_images():
+    scores = frame(
+        *(measured(image, 0.0, method="bicubic", psnr_registered=psnr) for image, psnr in (("a", 40.0), ("b", 20.0))),
+        *(measured("a", 0.0, method="ike", seed=seed, psnr_registered=38.0 + seed) for seed in (0, 2)),
+        *(measured("b", 0.0, method="dualsr", psnr_registered=30.0) for _ in "x"),
+    )
+    of_two = scores[scores["method"] != "dualsr"]
+    assert [row[6] for row in alignment_listing(of_two).rows] == ["40.000", "39.000"]
+    assert [row[6] for row in alignment_listing(scores).rows] == ["20.000", "30.000", "39.000 (n 1)"]
+
+
 def test_cost_figure():
     pytest.importorskip("matplotlib")
     assert cost_figure(frame(run("bicubic")), "ike") is None

@@ -174,11 +174,18 @@ def test_intervals_are_those_of_scipy(length):
     intervals = bootstrap_intervals([samples[0], samples[1][:4], samples[1], np.full(7, 0.1235), samples[2]])
     assert np.isnan(intervals[1]).all()
     for sample, interval in zip(samples, intervals[[0, 2, 4]], strict=True):
-        expected = stats.bootstrap(
-            (sample,), np.mean, n_resamples=9999, batch=1000, method="percentile", random_state=np.random.default_rng(0)
-        ).confidence_interval
+        beyond = stats.norm.cdf(-math.sqrt(length / (length - 1)) * stats.t.ppf(0.975, length - 1))
+        options = {"n_resamples": 9999, "batch": 1000, "method": "percentile", "confidence_level": 1 - 2 * beyond}
+        drawn = stats.bootstrap((sample,), np.mean, random_state=np.random.default_rng(0), **options)
+        expected = drawn.confidence_interval
         assert interval == pytest.approx([expected.low, expected.high], abs=1e-9)
     assert intervals[3].tolist() == [0.1235, 0.1235]
+
+
+@pytest.mark.parametrize("length", [5, 10])
+def test_nineteen_of_twenty_intervals_hold_the_mean(length):
+    intervals = bootstrap_intervals(list(np.random.default_rng(1).normal(size=(1000, length))))
+    assert 0.91 < ((intervals[:, 0] <= 0) & (intervals[:, 1] >= 0)).mean() < 0.97
 
 
 def test_intervals_do_not_depend_on_how_much_is_summed_at_once(monkeypatch):
