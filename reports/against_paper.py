@@ -10,7 +10,7 @@ import pandas as pd
 
 from reports.cells import in_columns
 from reports.comparison import cells_of
-from reports.footnotes import PARTIAL
+from reports.footnotes import PARTIAL, changes
 from reports.listings import Listing, signed
 from reports.naming import cell_name, method_name, method_order
 from reports.pairs import Difference, Differences
@@ -37,11 +37,17 @@ def section(results: Results) -> Section | None:
         if paired.empty:
             continue
         title = str(set_name)
-        images = set(results.scores.loc[results.scores["set"] == set_name, "image"].astype(str))
-        listings.append(_difference_listing(f"{title}: difference", paired, about_images(images, of_set)))
+        runs = results.scores[results.scores["set"] == set_name]
+        about = about_images(set(runs["image"].astype(str)), of_set, changes(_of_rows(runs, paired)))
+        listings.append(_difference_listing(f"{title}: difference", paired, about))
         if orders := _orders(paired, results.differences):
             listings.append(Listing(f"{title}: order of methods", ORDER_HEADER, "lllll", orders, ABOUT_ORDER))
     return Section("Paper against measured", listings=tuple(listings)) if listings else None
+
+
+def _of_rows(runs: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Take the runs that rows of a summary are of."""
+    return runs.merge(rows[["kind", "scale", "method"]].astype({"kind": str, "method": str}))
 
 
 def beside_paper(summary: pd.DataFrame) -> pd.DataFrame:

@@ -67,8 +67,8 @@ def _measured(scores: pd.DataFrame) -> pd.DataFrame:
 def _compared(scores: pd.DataFrame) -> pd.DataFrame:
     """Average what methods are compared by, over the same images where they have them (`compare_cells`).
 
-    Returns psnr_registered, psnr_lr, n (images) and other_images (than those of the cell's other methods), by set, kind,
-    scale and method.
+    Returns psnr_registered, psnr_lr, n (images) and other_images (than those of the cell's other methods), by set,
+    kind, scale and method.
     """
     values = scores.reindex(columns=["psnr_registered", "psnr_lr"]).astype(float)
     values = values.mask(np.isposinf(values)).assign(upper_bound=scores.get("upper_bound", False))

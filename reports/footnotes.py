@@ -22,10 +22,14 @@ def footnotes(rows: pd.DataFrame, runs: pd.DataFrame) -> tuple[str, ...]:
         *_perfect_footnotes(rows),
         *_bound_footnotes(rows),
         *_image_footnotes(rows),
-        *_degradation_footnotes(runs),
-        *_settings_footnotes(runs),
+        *changes(runs),
         *_note_footnotes(runs),
     )
+
+
+def changes(runs: pd.DataFrame) -> list[str]:
+    """Say what of these runs is not as the defaults have it: how LR images were made, and settings of methods."""
+    return [*_degradation_footnotes(runs), *_settings_footnotes(runs)]
 
 
 def by_method(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -99,6 +99,9 @@ TABLE3 = Scope(
     "Upscale by",
     ("bilateral", "median", "anisotropic", "random"),
 )
+
+
+NO_PARAMETERS = "The paper prints no parameters of its degradations, so its LR images also differ from these."
 
 
 @cache
@@ -318,11 +321,20 @@ def _complete(images: set[str], rows: pd.DataFrame) -> bool:
     return images == DIV2K_VALIDATION and bool((rows["n_mean"] == len(DIV2K_VALIDATION)).all())
 
 
-def about_images(images: set[str], rows: pd.DataFrame) -> str:
-    """Say whether published means can be held against those of `rows`, a summary of one set with these images."""
+def about_images(images: set[str], rows: pd.DataFrame, changes: Sequence[str] = ()) -> str:
+    """Say whether published means can be held against those of `rows`, a summary of one set with these images.
+
+    `changes` are what was not as the defaults have it, a sentence each.
+    """
     if _complete(images, rows):
-        return "Published and ours: means over the 100 DIV2K validation images."
-    return "Published: means over the 100 DIV2K validation images; ours: over other images, so expect a difference."
+        sentences = ["Published and ours: means over the 100 DIV2K validation images."]
+    else:
+        sentences = [
+            "Published: means over the 100 DIV2K validation images; ours: over other images, so expect a difference."
+        ]
+    if set(TABLE3.kinds) & set(rows["kind"]):
+        sentences.append(NO_PARAMETERS)
+    return " ".join([*sentences, *(f"{change}." for change in changes)])
 
 
 def _about_published(number: int, *, complete: bool) -> str:
@@ -335,5 +347,5 @@ def _about_published(number: int, *, complete: bool) -> str:
             "they cannot be compared with the means measured here, which are over other images."
         )
     if number == TABLE3.number:
-        sentence += " The paper prints no parameters of its degradations, so its LR images also differ from these."
+        sentence += f" {NO_PARAMETERS}"
     return sentence

@@ -219,6 +219,15 @@ def test_the_papers_numbers_beside_ours():
     assert order.rows[0][3:] == ("–", "–")
 
 
+def test_what_was_made_otherwise_is_said_beside_the_paper():
+    scores = frame(*steady({"edsr": 6.0, "ike": 9.0}))
+    scores["settings"] = scores["method"].map({"ike": "lambda_backward=0"})
+    scores["degradation"] = "phase=centre"
+    about = against_paper.section(Results(scores)).listings[0].about
+    assert "LR made with phase=centre" in about and "IKE: run with lambda_backward=0" in about
+    assert "prints no parameters of its degradations" in about
+
+
 def test_the_papers_order_may_be_reversed_or_open():
     (_, order) = against_paper.section(Results(frame(*steady({"edsr": 9.0, "ike": 6.0})))).listings
     assert order.rows[0][2] == "0 of 1" and order.rows[0][3].startswith("IKE − EDSR -3.0")
