@@ -61,7 +61,8 @@ def test_the_encoder_feels_the_decoding_through_z_only_where_it_is_to():
 def test_choices_that_came_later_leave_the_keys_of_older_results_alone():
     later = {field.name for field in fields(IKE) if field.metadata.get("later")}
     assert later == {
-        *("energy_schedule", "adam_per_phase", "phases_in_turns", "pd2_crop", "pd2_noise", "value_range", "bicubic_a")
+        *("energy_schedule", "adam_per_phase", "phases_in_turns", "pd2_crop", "pd2_noise", "value_range", "bicubic_a"),
+        "invertible",
     }
 
 
@@ -88,6 +89,23 @@ def test_one_adam_takes_both_phases_of_the_flow_or_each_has_its_own():
 def test_the_first_step_of_an_adam_of_its_own_is_that_of_the_only_one():
     only, own = (after_a_step("flow", **NO_FORWARD, adam_per_phase=on)[1] for on in (False, True))
     assert not changed(only, own)
+
+
+def test_two_networks_start_equal_and_each_phase_trains_its_own():
+    one, two = training(), training(invertible=False)
+    assert torch.equal(one.restore(), two.restore())
+    start = weights(two, "flow")
+    assert not changed(start, weights(two, "decoder"))
+    losses = [each.step(first_inputs(each)) for each in (one, two)]
+    assert torch.equal(losses[0][:2], losses[1][:2]) and not torch.equal(losses[0][2:], losses[1][2:])
+    assert changed(start, weights(two, "flow")) and changed(weights(two, "flow"), weights(two, "decoder"))
+    assert {int(state["step"]) for each in two.optimisers for state in each.state.values()} == {1}
+
+
+def test_two_networks_alone_are_trained_in_their_own_phase():
+    for name, terms in (("flow", NO_FORWARD), ("decoder", {})):
+        _, moved = after_a_step(name, invertible=False, **terms)
+        assert any(step.any() for step in moved.values()) == (name == "decoder")
 
 
 def test_phases_in_turns_train_one_half_each():

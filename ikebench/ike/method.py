@@ -64,6 +64,8 @@ class IKE(ZeroShot):
     pd2_decay: bool = False  # release: PD2 keeps its rate; on = it decays as the others
     z_gradient: bool = False  # release: U is given Z as data; on = equation (7) reaches the encoder through Z
     noise: float = 1 / 255  # KernelGAN: on PD1's real crops (of the range [0, 1]) and fakes (of [-1, 1])
+    # Paper: one network both ways. Off = one each way, as DualSR's: equal at first, the decoder the encoder's no more.
+    invertible: bool = field(default=True, metadata=LATER)
     # What else the paper leaves open.
     energy_schedule: EnergySchedule = field(default="linear", metadata=LATER)  # ours; paper: "gradually"
     adam_per_phase: bool = field(default=False, metadata=LATER)  # release: one Adam for the flow; on = one a phase
@@ -94,6 +96,8 @@ class IKE(ZeroShot):
             raise ValueError(f"ike: bicubic_a must be from -1 to 0, not {self.bicubic_a}")
         if self.bicubic_a != KEYS_A and self.grid == "align-corners":
             raise ValueError("ike: bicubic_a is not of the grid align-corners, which is torch's, of -0.75")
+        if self.z_gradient and not self.invertible:
+            raise ValueError("ike: z_gradient is of one network both ways: not with invertible=false")
         if not (self.lambda_backward or self.lambda_tv or self.lambda_interpolation):
             raise ValueError(
                 "ike: lambda_backward, lambda_tv and lambda_interpolation are all 0: nothing to decode for"

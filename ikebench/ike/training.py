@@ -1,6 +1,7 @@
 """One image's training of IKE: the phases of the paper, their losses and schedule."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from functools import partial
 from typing import NamedTuple
 
@@ -84,7 +85,9 @@ class IKETraining:
         self.flow = IKENet(self.scale, ike.blocks, shape, ike.tri_channel, generator)
         self.u = ConvStack(z_channels, ike.u_layers, ike.u_width, xavier_normal(ike.xavier_gain), generator)
         self.pd1, self.pd2 = PatchDiscriminator(generator), PatchDiscriminator(generator)
-        self.networks = nn.ModuleList([self.flow, self.u, self.pd1, self.pd2]).to(self.lr)
+        self.decoder = self.flow if ike.invertible else deepcopy(self.flow)
+        own = [self.decoder] * (not ike.invertible)
+        self.networks = nn.ModuleList([self.flow, self.u, self.pd1, self.pd2, *own]).to(self.lr)
 
     def _build_optimisers(self) -> None:
         betas = (self.ike.beta1, self.ike.beta2)
@@ -93,8 +96,8 @@ class IKETraining:
         )
         self.optimisers = [self.encoder_adam, self.u_adam, self.pd1_adam, self.pd2_adam]
         self.decoder_adam = self.encoder_adam
-        if self.ike.adam_per_phase:
-            self.decoder_adam = adam(self.flow.parameters(), betas)
+        if self.ike.adam_per_phase or not self.ike.invertible:
+            self.decoder_adam = adam(self.decoder.parameters(), betas)
             self.optimisers.append(self.decoder_adam)
 
     def draw(self, chunk: int) -> dict[str, Tensor]:
@@ -154,6 +157,7 @@ class IKETraining:
             found += self._judge_llr(encoded.detach(), crop, inputs)
         if decoding:
             z = encoded[:, 1:]
+            stages = self._decoding_stages(stages)
             found += self._decoding_phase(crop, z, stages, inputs)
             found += self._judge_sr(crop, z.detach(), inputs)
         return torch.stack(found).detach() if found else inputs["rate"].new_zeros(0)
@@ -226,7 +230,7 @@ class IKETraining:
         if not self.ike.lambda_backward:
             return []
         with torch.no_grad():
-            sr = self._super_resolve(crop, z, self.flow.composed(), self.z_up)
+            sr = self._super_resolve(crop, z, self.decoder.composed(), self.z_up)
         images = torch.cat([inputs["crop"], _tiles(sr.transpose(0, 1), self.scale)])  # (1 + s^2, 3, c, c)
         if self.ike.pd2_noise:
             images = images + inputs["pd2_noise"]
@@ -269,6 +273,10 @@ class IKETraining:
         """X_LLR: the encoded channel 0, plus the bicubic part where the network saw only the residual."""
         return encoded[:, :1] + crop.down if self.ike.bicubic_residual else encoded[:, :1]
 
+    def _decoding_stages(self, stages: Sequence[Stage]) -> Sequence[Stage]:
+        """Give the decoder's maps: `stages`, those of the encoder, where both are one network."""
+        return stages if self.ike.invertible else self.decoder.composed()
+
     def _resizers(self, image: Tensor) -> tuple[Resize, Resize, Resize]:
         """Down by s, back up, and up by s, for images of this size."""
         down = self._bicubic(image, 1 / self.scale)
@@ -297,6 +305,7 @@ class IKETraining:
         whole = self._companions(self.lr, resizers)
         stages = self.flow.composed()
         z = encode(whole.residual, stages)[:, 1:]
+        stages = self._decoding_stages(stages)
         z_up = self._bicubic(whole.down, self.scale)
         sr = self._super_resolve(whole, z, stages, z_up, in_tiles=True)
         height, width = (side * self.scale for side in self.size)
