@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from baselines.grids import Grid
-from degradations.resample import resize_matrix
+from degradations.resample import KEYS_A, resize_matrix
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,12 @@ class Resize:
     columns: Tensor
 
     @classmethod
-    def bicubic(cls, image: Tensor, scale: float, grid: Grid = "half-pixel") -> Self:
-        """Build the bicubic resize by `scale` for images like `image` (..., h, w): its size, dtype and device."""
-        rows, columns = (_matrix(length, scale, grid).to(image) for length in image.shape[-2:])
+    def bicubic(cls, image: Tensor, scale: float, grid: Grid = "half-pixel", a: float = KEYS_A) -> Self:
+        """Build the bicubic resize by `scale` for images like `image` (..., h, w): its size, dtype and device.
+
+        `a` is of the cubic (`degradations.resample.keys_cubic`), but on the grid `align-corners`, which is torch's.
+        """
+        rows, columns = (_matrix(length, scale, grid, a).to(image) for length in image.shape[-2:])
         return cls(rows, columns)
 
     def __call__(self, image: Tensor) -> Tensor:
@@ -34,11 +37,11 @@ class Resize:
         return self.rows @ image @ self.columns.T
 
 
-def _matrix(length: int, scale: float, grid: Grid) -> Tensor:
+def _matrix(length: int, scale: float, grid: Grid, a: float) -> Tensor:
     out_length = round(length * scale)
     if grid != "align-corners":
         low_border, top_left = grid != "half-pixel-cut", grid == "top-left"
-        matrix = resize_matrix(length, out_length, scale, low_border=low_border, top_left=top_left)
+        matrix = resize_matrix(length, out_length, scale, low_border=low_border, top_left=top_left, a=a)
         return torch.from_numpy(matrix.toarray())
     # A linear map is known by what it does to the unit vectors: resize the identity along one axis.
     unit = torch.eye(length, dtype=torch.float64)[None, None]  # (1, 1, length, length), one unit vector a column

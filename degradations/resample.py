@@ -17,14 +17,18 @@ PHASES = ("top-left", "centre")
 STRIP_PIXELS = 2**15  # that `correlate` works on at once: sum, product and source stay in a core's cache
 
 
-def keys_cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Keys' cubic convolution kernel with a = -0.5, as MATLAB's "bicubic"; zero from |x| = 2 on.
+KEYS_A = -0.5
+"""The slope of "bicubic" at |x| = 1: Keys' and MATLAB's; OpenCV and torch have -0.75."""
+
+
+def keys_cubic(x: NDArray[np.float64], a: float = KEYS_A) -> NDArray[np.float64]:
+    """Keys' cubic convolution kernel, at a = -0.5 MATLAB's "bicubic"; zero from |x| = 2 on.
 
     Source: R. Keys, "Cubic convolution interpolation for digital image processing", 1981, eq. (15).
     """
     x = np.abs(x)
-    near = (1.5 * x - 2.5) * x**2 + 1
-    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    near = ((a + 2) * x - (a + 3)) * x**2 + 1
+    far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
     return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
 
 
@@ -36,6 +40,7 @@ def resize_matrix(
     antialias: bool = True,
     low_border: bool = True,
     top_left: bool = False,
+    a: float = KEYS_A,
 ) -> "sparse.csr_matrix":
     """MATLAB's bicubic `imresize` along one axis, as a matrix.
 
@@ -49,6 +54,7 @@ def resize_matrix(
         low_border: off, taps before the first sample weigh nothing, as in the `imresize` of the KernelGAN, ZSSR and
             DualSR releases (unsigned indices wrap there).
         top_left: output sample i sits at i / scale instead, where LR images hold every s-th pixel from the top-left.
+        a: of `keys_cubic`.
 
     Returns:
         (out_length, length) float64, rows sum to 1.
@@ -59,7 +65,7 @@ def resize_matrix(
     position = np.arange(out_length) / scale if top_left else (np.arange(out_length) + 0.5) / scale - 0.5
     first = np.floor(position - 2 / stretch).astype(int)
     taps = first[:, None] + np.arange(int(np.ceil(4 / stretch)) + 2)  # (out_length, taps)
-    weights = keys_cubic(stretch * (position[:, None] - taps))
+    weights = keys_cubic(stretch * (position[:, None] - taps), a)
     if not low_border:
         weights[taps < 0] = 0
     weights /= weights.sum(axis=1, keepdims=True)

@@ -69,6 +69,13 @@ IKE_NUMBERS = {
     "decay_every": 750,
     "decay": 0.1,
     "noise": 1 / 255,
+    "energy_schedule": "linear",
+    "adam_per_phase": False,
+    "phases_in_turns": False,
+    "pd2_crop": False,
+    "pd2_noise": 0.0,
+    "value_range": "signed",
+    "bicubic_a": -0.5,
 }
 NUMBERS = {
     "zssr": ZSSR_NUMBERS,

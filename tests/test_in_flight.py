@@ -5,6 +5,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ from degradations.resample import bicubic_kernel
 from ikebench.ike.method import IKE
 from ikebench.ike.release import IKERelease
 
-COUNT = 7  # iterations: some before the capture, some after it
+COUNT = 8  # iterations: some before the capture, some after it, of either turn where there are two
 
 
 def photo(height=112, width=120, top=60):
@@ -39,12 +40,14 @@ def photo(height=112, width=120, top=60):
 
 
 SMALL_IKE = {"crop": 48, "blocks": 2, "layers": 3, "growth": 8, "u_layers": 4, "u_width": 16}
+CHOICES = {"adam_per_phase": True, "phases_in_turns": True, "pd2_crop": True, "pd2_noise": 0.01, "z_gradient": True}
 TRAININGS = {
     "kernelgan": lambda task: KernelGANTraining(KernelGANZSSR(iterations=COUNT), task),
     "zssr": lambda task: ZSSRTraining(ZSSR(iterations=COUNT, width=16), task, 2, bicubic_kernel(2)),
     "dualsr": lambda task: DualSRTraining(DualSR(iterations=COUNT, width=16, crop=64), task),
     "ike": lambda task: IKE(iterations=COUNT, **SMALL_IKE).training(task, 2, "fp32"),
     "ike in bf16": lambda task: IKE(iterations=COUNT, **SMALL_IKE).training(task, 2, "bf16"),
+    "ike, choices": lambda task: IKE(iterations=COUNT, **SMALL_IKE, **CHOICES).training(task, 2, "fp32"),
     "ike-release": lambda task: IKERelease(iterations=COUNT, **SMALL_IKE).training(task, 2, "fp32"),
 }
 
@@ -189,7 +192,8 @@ def forbidden(work):
 def test_a_step_holds_nothing_that_a_graph_cannot(build):
     training = build(Task(photo(), seed=3))
     inputs = {name: drawn[0] for name, drawn in training.draw(0).items()}
-    assert not forbidden(lambda: training.step(inputs))
+    for step, _ in getattr(training, "turns", [(training.step, ())]):
+        assert not forbidden(partial(step, inputs))
     run = TrainingRun(training, Task(photo()))
     losses = torch.ones(2)
     assert not forbidden(lambda: run._watch(losses))
@@ -378,7 +382,7 @@ def test_gpu_captured_as_direct(build):
         training = build(Task(photo().cuda(), seed=3))
         run = TrainingRun(training, Task(photo().cuda(), seed=3, capture=Capture(capture), say=said.append))
         run.advance(COUNT)
-        assert (run._step.graph is not None) == capture
+        assert all((turn.step.graph is not None) == capture for turn in run._turns)
         tracks.append([weight.detach().clone() for weight in training.networks.parameters()])
     assert not said
     for direct, captured in zip(*tracks, strict=True):

@@ -13,7 +13,7 @@ from baselines.tiling import tiled
 from baselines.zeroshot.conv_stack import ConvStack, fan_in_normal
 from baselines.zeroshot.crops import draw_crops, sharpness_map
 from baselines.zeroshot.discriminator import PatchDiscriminator
-from baselines.zeroshot.training import TrainingRun, adam, descend, run_wide, set_learning_rate
+from baselines.zeroshot.training import TrainingRun, Turn, adam, descend, run_wide, set_learning_rate
 
 
 def half_textured():
@@ -154,6 +154,45 @@ def test_resumed_training_ends_where_an_uninterrupted_one_does():
     run.advance(130)
     assert torch.equal(resumed.networks.weight, straight.networks.weight)
     assert resumed.networks.weight.item() > 1
+
+
+class InTurns(Quadratic):
+    """Two steps that iterations take in turns, each with losses of its own."""
+
+    @property
+    def turns(self):
+        return [Turn(self.step, ["towards"]), Turn(self.away, ["away", "count"])]
+
+    def away(self, inputs):
+        descend(-0.1 * (self.networks.weight + inputs["target"]).square().sum(), *self.optimisers)
+        return torch.stack([inputs["target"], inputs["target"] + 1])
+
+
+class EveryTrace:
+    def __init__(self):
+        self.seen = {}
+
+    def wants(self, iteration):
+        return True
+
+    def record(self, iteration, losses, restore):
+        self.seen[iteration] = losses
+
+
+def test_steps_are_taken_in_turns_and_a_trace_has_the_last_losses_of_each():
+    straight, trace = InTurns(), EveryTrace()
+    TrainingRun(straight, Task(torch.zeros(1, 3, 8, 8), trace=trace)).advance(130)
+    assert list(trace.seen[1]) == ["towards"] and list(trace.seen[2]) == ["towards", "away", "count"]
+    assert trace.seen[4]["towards"] == trace.seen[3]["towards"] != trace.seen[5]["towards"]
+    for iteration in (2, 3, 52, 53):
+        assert trace.seen[iteration]["count"] == iteration // 2 * 2
+    memory = Memory()
+    memory.every = 41  # between the two turns
+    task = Task(torch.zeros(1, 3, 8, 8), checkpoint=memory)
+    TrainingRun(InTurns(), task).advance(60)
+    resumed = InTurns()
+    TrainingRun(resumed, task).advance(130)
+    assert torch.equal(resumed.networks.weight, straight.networks.weight)
 
 
 def test_divergence_names_the_iteration():

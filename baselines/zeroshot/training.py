@@ -1,7 +1,7 @@
 """The one loop that trains every zero-shot method."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -15,8 +15,19 @@ CHUNK = 50
 """Iterations whose inputs are drawn at once, and between two looks at whether the losses are finite."""
 
 
+class Turn(NamedTuple):
+    """A static step and what its losses are, where not all iterations are alike."""
+
+    step: Callable[[dict[str, Tensor]], Tensor]
+    loss_names: Sequence[str]
+
+
 class Training(Protocol):
-    """One image's training: networks, losses and schedule. The loop brings the rest."""
+    """One image's training: networks, losses and schedule. The loop brings the rest.
+
+    Optional: `turns`, a sequence of `Turn`, which iterations take one after the other, again and again; without it,
+    `step` is every iteration's.
+    """
 
     @property
     def iterations(self) -> int:
@@ -64,7 +75,9 @@ class TrainingRun:
         self.iteration = 0
         self._drawn: tuple[int, dict[str, Tensor]] | None = None
         capture = task.capture if task.lr.is_cuda else Capture(wanted=False)
-        self._step = CapturedStep(training.step, capture, task.say)
+        turns = getattr(training, "turns", None) or [Turn(training.step, training.loss_names)]
+        self._turns = [Turn(CapturedStep(step, capture, task.say), names) for step, names in turns]
+        self._losses: dict[int, Tensor] = {}  # of every turn, as its last iteration found them
         self._diverged_at = torch.full((), -1, dtype=torch.long, device=task.lr.device)
         state = task.checkpoint.load() if task.checkpoint else None
         if state is not None:
@@ -90,10 +103,12 @@ class TrainingRun:
             chunk, offset = divmod(self.iteration, CHUNK)
             inputs = self._draw(chunk)
             for index in range(offset, min(CHUNK, until - chunk * CHUNK)):
-                losses = self._step({name: drawn[index] for name, drawn in inputs.items()})
+                turn = self.iteration % len(self._turns)
+                losses = self._turns[turn].step({name: drawn[index] for name, drawn in inputs.items()})
+                self._losses[turn] = losses
                 self._watch(losses)
                 self.iteration += 1
-                self._trace(losses)
+                self._trace()
                 self.task.progress(self.iteration, self.training.iterations)
                 self._checkpoint()
             yield
@@ -105,12 +120,14 @@ class TrainingRun:
             self._drawn = (chunk, self.training.draw(chunk))
         return self._drawn[1]
 
-    def _trace(self, losses: Tensor) -> None:
+    def _trace(self) -> None:
         """Record how far the training has come, where that is wanted."""
         trace = self.task.trace
         if trace is None or not (trace.wants(self.iteration) or self.iteration == self.training.iterations):
             return
-        named = dict(zip(self.training.loss_names, losses.tolist(), strict=True))
+        named: dict[str, float] = {}
+        for turn, losses in self._losses.items():
+            named |= zip(self._turns[turn].loss_names, losses.tolist(), strict=True)
         trace.record(self.iteration, named, getattr(self.training, "restore", None))
 
     def _watch(self, losses: Tensor) -> None:

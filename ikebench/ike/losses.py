@@ -1,4 +1,4 @@
-"""The losses of IKE, equations (1) to (5) of the paper. Image tensors are (3, 1, h, w) or (1, 3, h, w), in [-1, 1]."""
+"""The losses of IKE, equations (1) to (5) of the paper. Image tensors are (3, 1, h, w) or (1, 3, h, w)."""
 
 import torch
 import torch.nn.functional as F

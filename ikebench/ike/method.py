@@ -1,18 +1,24 @@
 """IKE as the paper defines it: its hyperparameters, and the restoration of an image."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
-from baselines.contract import Precision, Restored, Task, check_ranges
+from baselines.contract import LATER, Precision, Restored, Task, check_ranges
 from baselines.grids import Grid
 from baselines.zeroshot.method import ZeroShot
 from baselines.zeroshot.sizes import crop_note
 from baselines.zeroshot.turns import Course
+from degradations.resample import KEYS_A
 
 if TYPE_CHECKING:
     from ikebench.ike.training import IKETraining
 
 Activation = Literal["none", "relu", "leaky-relu"]
+EnergySchedule = Literal["linear", "geometric", "late"]
+"""From `lambda_energy` to `lambda_energy_end`: in equal steps; by equal factors; constant until half of the run, then
+linear."""
+RangeName = Literal["signed", "unit"]
+"""Of what networks and losses see: [-1, 1] or [0, 1]."""
 
 GRIDS: tuple[Grid, ...] = ("half-pixel", "align-corners", "top-left")
 PAPER_ITERATIONS = 3000  # paper: Training Procedure
@@ -58,17 +64,40 @@ class IKE(ZeroShot):
     pd2_decay: bool = False  # release: PD2 keeps its rate; on = it decays as the others
     z_gradient: bool = False  # release: U is given Z as data; on = equation (7) reaches the encoder through Z
     noise: float = 1 / 255  # KernelGAN: on PD1's real crops (of the range [0, 1]) and fakes (of [-1, 1])
+    # Paper: one network both ways. Off = one each way, as DualSR's: equal at first, the decoder the encoder's no more.
+    invertible: bool = field(default=True, metadata=LATER)
+    # What else the paper leaves open.
+    energy_schedule: EnergySchedule = field(default="linear", metadata=LATER)  # ours; paper: "gradually"
+    adam_per_phase: bool = field(default=False, metadata=LATER)  # release: one Adam for the flow; on = one a phase
+    # Release: every iteration has both phases. On = odd iterations encode, even ones decode: half as many of each.
+    phases_in_turns: bool = field(default=False, metadata=LATER)
+    # Release: the flow follows PD2's scores of the whole SR. On = of a random crop of the size that PD2 learns from.
+    pd2_crop: bool = field(default=False, metadata=LATER)
+    pd2_noise: float = field(default=0.0, metadata=LATER)  # release: off; as `noise`, on PD2's real crops and fakes
+    # KernelGAN, release: [-1, 1]. In [0, 1] (DualSR, ZSSR), equations (2), (4) and (5) weigh half beside (1) and (3).
+    value_range: RangeName = field(default="signed", metadata=LATER)
+    bicubic_a: float = field(default=KEYS_A, metadata=LATER)  # MATLAB; torch, OpenCV: -0.75. Not of align-corners
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
         least = {"iterations": 0, "blocks": 1, "layers": 2, "growth": 1, "u_layers": 2, "u_width": 1, "decay_every": 1}
-        least |= {"energy_window": 1, "crop": 4 * SMALLEST_LLR}
+        least |= {"energy_window": 1, "crop": 4 * SMALLEST_LLR, "pd2_noise": 0}
         check_ranges("ike", self, least)
         if self.energy_window > SMALLEST_LLR:
             raise ValueError(f"ike: energy_window must be {SMALLEST_LLR} or less, not {self.energy_window}")
-        for name, choices in {"activation": get_args(Activation), "grid": GRIDS}.items():
+        named = {"activation": get_args(Activation), "grid": GRIDS}
+        named |= {"energy_schedule": get_args(EnergySchedule), "value_range": get_args(RangeName)}
+        for name, choices in named.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"ike: {name} must be {', '.join(choices)}, not '{getattr(self, name)}'")
+        if self.energy_schedule == "geometric" and not (self.lambda_energy > 0 and self.lambda_energy_end > 0):
+            raise ValueError("ike: energy_schedule geometric needs lambda_energy and lambda_energy_end above 0")
+        if not -1 <= self.bicubic_a <= 0:
+            raise ValueError(f"ike: bicubic_a must be from -1 to 0, not {self.bicubic_a}")
+        if self.bicubic_a != KEYS_A and self.grid == "align-corners":
+            raise ValueError("ike: bicubic_a is not of the grid align-corners, which is torch's, of -0.75")
+        if self.z_gradient and not self.invertible:
+            raise ValueError("ike: z_gradient is of one network both ways: not with invertible=false")
         if not (self.lambda_backward or self.lambda_tv or self.lambda_interpolation):
             raise ValueError(
                 "ike: lambda_backward, lambda_tv and lambda_interpolation are all 0: nothing to decode for"

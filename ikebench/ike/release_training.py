@@ -28,7 +28,7 @@ class ReleaseTraining(IKETraining):
         super().__init__(release, task, scale, precision)
         quirks = chosen_quirks("ike-release", release.quirks, release.known_quirks)
         self.channel_sum = "channel-sum" in quirks
-        noise = 2 * release.noise  # on the range [-1, 1]
+        noise = self.value_range.span * release.noise
         self.crops = NoisyCrops(self.lr, self.pairs, noise, self.seed, in_place="noise-in-place" in quirks)
         self.bicubic_loss = BicubicLoss(release.bicubic_threshold).to(self.lr)
         self.networks.append(self.bicubic_loss)  # so that checkpoints hold it
@@ -57,7 +57,7 @@ class ReleaseTraining(IKETraining):
 
     def _mask(self, bicubic: Tensor) -> Tensor:
         """One mask for all colours: Sobel of their sum in 8 bit, stretched to [0, 1]."""
-        levels = ((bicubic + 1) * 127.5).round().clamp(0, 255).sum(dim=0, keepdim=True)  # (1, 1, h, w)
+        levels = self.value_range.back(bicubic, 255).round().clamp(0, 255).sum(dim=0, keepdim=True)  # (1, 1, h, w)
         magnitude = sobel_magnitude(levels, border="edge")
         low, high = magnitude.amin(), magnitude.amax()
         return 1 - (magnitude - low) / (high - low).clamp_min(1e-12)

@@ -1,6 +1,7 @@
 """One image's training of IKE: the phases of the paper, their losses and schedule."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from functools import partial
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from baselines.zeroshot.discriminator import PatchDiscriminator
 from baselines.zeroshot.regularisers import smoothness_mask
 from baselines.zeroshot.sizes import crop_side
 from baselines.zeroshot.training import (
+    Turn,
     adam,
     chunk_generator,
     chunk_span,
@@ -36,10 +38,12 @@ from ikebench.ike.network import (
     decode,
     encode,
 )
+from ikebench.ike.schedules import ENERGY_SCHEDULES
+from ikebench.ike.value_range import ValueRange
 
 
 class Crop(NamedTuple):
-    """The bicubic companions of an LR image or crop, one colour an image. Range [-1, 1]."""
+    """The bicubic companions of an LR image or crop, one colour an image, in the training's range."""
 
     image: Tensor  # (3, 1, h, w)
     down: Tensor  # (3, 1, h/s, w/s)
@@ -62,15 +66,17 @@ class IKETraining:
         self.ike, self.scale, self._wide = ike, scale, partial(run_wide, precision=precision)
         self.iterations, self.seed = ike.iterations, task.seed
         self.size = task.lr.shape[-2:]
-        self.lr = _padded(task.lr, scale) * 2 - 1  # (1, 3, h, w) in [-1, 1]
+        self.value_range = ValueRange.named(ike.value_range)
+        self.lr = self.value_range.of(_padded(task.lr, scale))  # (1, 3, h, w)
         self.crop = crop_side(task.lr, ike.crop, scale, SMALLEST_LLR * scale, f"ike at x{scale}")
+        self._bicubic = partial(Resize.bicubic, grid=ike.grid, a=ike.bicubic_a)
         self._build_networks()
         self._build_optimisers()
         sides = (self.crop, self.crop // scale)
         self.pairs = CropPairs.draw(task.lr, sides, self.iterations, self.seed, coarser=scale, frame=0)  # release
         corner = self.lr[..., : self.crop, : self.crop]
         self.crop_companions = self._resizers(corner)
-        self.z_up = Resize.bicubic(self.crop_companions[0](corner), scale, ike.grid)
+        self.z_up = self._bicubic(self.crop_companions[0](corner), scale)
 
     def _build_networks(self) -> None:
         ike, generator = self.ike, torch.Generator().manual_seed(self.seed)
@@ -79,14 +85,20 @@ class IKETraining:
         self.flow = IKENet(self.scale, ike.blocks, shape, ike.tri_channel, generator)
         self.u = ConvStack(z_channels, ike.u_layers, ike.u_width, xavier_normal(ike.xavier_gain), generator)
         self.pd1, self.pd2 = PatchDiscriminator(generator), PatchDiscriminator(generator)
-        self.networks = nn.ModuleList([self.flow, self.u, self.pd1, self.pd2]).to(self.lr)
+        self.decoder = self.flow if ike.invertible else deepcopy(self.flow)
+        own = [self.decoder] * (not ike.invertible)
+        self.networks = nn.ModuleList([self.flow, self.u, self.pd1, self.pd2, *own]).to(self.lr)
 
     def _build_optimisers(self) -> None:
         betas = (self.ike.beta1, self.ike.beta2)
-        self.flow_adam, self.u_adam, self.pd1_adam, self.pd2_adam = (
+        self.encoder_adam, self.u_adam, self.pd1_adam, self.pd2_adam = (
             adam(network.parameters(), betas) for network in (self.flow, self.u, self.pd1, self.pd2)
         )
-        self.optimisers = [self.flow_adam, self.u_adam, self.pd1_adam, self.pd2_adam]
+        self.optimisers = [self.encoder_adam, self.u_adam, self.pd1_adam, self.pd2_adam]
+        self.decoder_adam = self.encoder_adam
+        if self.ike.adam_per_phase or not self.ike.invertible:
+            self.decoder_adam = adam(self.decoder.parameters(), betas)
+            self.optimisers.append(self.decoder_adam)
 
     def draw(self, chunk: int) -> dict[str, Tensor]:
         """Cut the crops, draw the noise and the schedules of one chunk of iterations."""
@@ -95,17 +107,32 @@ class IKETraining:
         generator = chunk_generator(self.seed, chunk, device)
         shape = (2, len(iterations), 1, 3, self.pairs.small_side, self.pairs.small_side)
         noise = torch.randn(shape, generator=generator, device=device) * ike.noise
-        crop, real = (crops[:, None] for crops in self._crops(chunk, 2 * noise[0][:, 0]))
+        crop, real = (crops[:, None] for crops in self._crops(chunk, self.value_range.span * noise[0][:, 0]))
         progress = iterations.double() / max(self.iterations - 1, 1)
+        energy = ENERGY_SCHEDULES[ike.energy_schedule](ike.lambda_energy, ike.lambda_energy_end, progress)
         rate = decayed_rate(ike.learning_rate, ike.decay, ike.decay_every, iterations).to(self.lr)
         return {
             "crop": crop,  # (n, 1, 3, c, c)
             "real": real,  # (n, 1, 3, c/s, c/s)
-            "fake_noise": noise[1],
+            "fake_noise": self.value_range.span / 2 * noise[1],
             "rate": rate,
             "pd2_rate": rate if ike.pd2_decay else self.lr.new_full(iterations.shape, ike.learning_rate),
-            "energy": (ike.lambda_energy + (ike.lambda_energy_end - ike.lambda_energy) * progress).to(self.lr),
+            "energy": energy.to(self.lr),
+            **self._draw_for_pd2(len(iterations), generator),
         }
+
+    def _draw_for_pd2(self, count: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """Draw what is off by default, and after all else: PD2's noise, and where the SR is cropped for the flow."""
+        ike, side, device, drawn = self.ike, self.crop, self.lr.device, dict[str, Tensor]()
+        if ike.pd2_noise:
+            noise = torch.randn(count, 1 + self.scale**2, 3, side, side, generator=generator, device=device)
+            noise[:, :1] *= 2  # as for PD1
+            drawn["pd2_noise"] = self.value_range.span / 2 * ike.pd2_noise * noise
+        if ike.pd2_crop:
+            past_corners = (self.scale - 1) * side + 1
+            corners = torch.randint(past_corners, (2, count, 1), generator=generator, device=device)
+            drawn["sr_rows"], drawn["sr_columns"] = corners + torch.arange(side, device=device)  # (n, c)
+        return drawn
 
     def _crops(self, chunk: int, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Cut a chunk's crops (n, 3, c, c) and its real samples (n, 3, c/s, c/s), these with noise."""
@@ -114,18 +141,38 @@ class IKETraining:
 
     def step(self, inputs: dict[str, Tensor]) -> Tensor:
         """One iteration: the encoding phase and the decoding phase, each followed by its discriminator's step."""
-        set_learning_rate(inputs["rate"], self.flow_adam, self.u_adam, self.pd1_adam)
+        return self._train(inputs, encoding=True, decoding=True)
+
+    def _train(self, inputs: dict[str, Tensor], *, encoding: bool, decoding: bool) -> Tensor:
+        """Train one iteration of these phases."""
+        set_learning_rate(inputs["rate"], *(one for one in self.optimisers if one is not self.pd2_adam))
         set_learning_rate(inputs["pd2_rate"], self.pd2_adam)
-        crop = self._companions(inputs["crop"], self.crop_companions)
-        found = self._encoding_phase(crop, inputs)
+        crop, found = self._companions(inputs["crop"], self.crop_companions), list[Tensor]()
+        if encoding:
+            found += self._encoding_phase(crop, inputs)
         stages = self.flow.composed()
         with torch.set_grad_enabled(self.ike.z_gradient):  # once for both: what PD1 judges, and the Z that U is given
             encoded = encode(crop.residual, stages)
-        found += self._judge_llr(encoded.detach(), crop, inputs)
-        z = encoded[:, 1:]
-        found += self._decoding_phase(crop, z, stages, inputs)
-        found += self._judge_sr(crop, z.detach(), inputs)
-        return torch.stack(found).detach()
+        if encoding:
+            found += self._judge_llr(encoded.detach(), crop, inputs)
+        if decoding:
+            z = encoded[:, 1:]
+            stages = self._decoding_stages(stages)
+            found += self._decoding_phase(crop, z, stages, inputs)
+            found += self._judge_sr(crop, z.detach(), inputs)
+        return torch.stack(found).detach() if found else inputs["rate"].new_zeros(0)
+
+    @property
+    def turns(self) -> list[Turn]:
+        """What iterations do, one after the other."""
+        if not self.ike.phases_in_turns:
+            return [Turn(self.step, self.loss_names)]
+        names = self.loss_names
+        encoding, decoding = names[: names.index("decoder")], names[names.index("decoder") :]
+        return [
+            Turn(partial(self._train, encoding=True, decoding=False), encoding),
+            Turn(partial(self._train, encoding=False, decoding=True), decoding),
+        ]
 
     @property
     def loss_names(self) -> list[str]:
@@ -146,7 +193,7 @@ class IKETraining:
         if not terms:
             return []
         loss = torch.stack(terms).sum()
-        descend(loss, self.flow_adam)
+        descend(loss, self.encoder_adam)
         return [loss]
 
     def _judge_llr(self, encoded: Tensor, crop: Crop, inputs: dict[str, Tensor]) -> list[Tensor]:
@@ -175,7 +222,7 @@ class IKETraining:
         """Equation (7); z (3, s^2-1, c/s, c/s)."""
         sr = self._super_resolve(crop, z, stages, self.z_up)  # (3, 1, s c, s c)
         loss = torch.stack(self._backward_terms(sr, crop, inputs)).sum()
-        descend(loss, self.flow_adam, self.u_adam)
+        descend(loss, self.decoder_adam, self.u_adam)
         return [loss]
 
     def _judge_sr(self, crop: Crop, z: Tensor, inputs: dict[str, Tensor]) -> list[Tensor]:
@@ -183,8 +230,10 @@ class IKETraining:
         if not self.ike.lambda_backward:
             return []
         with torch.no_grad():
-            sr = self._super_resolve(crop, z, self.flow.composed(), self.z_up)
+            sr = self._super_resolve(crop, z, self.decoder.composed(), self.z_up)
         images = torch.cat([inputs["crop"], _tiles(sr.transpose(0, 1), self.scale)])  # (1 + s^2, 3, c, c)
+        if self.ike.pd2_noise:
+            images = images + inputs["pd2_noise"]
         loss = losses.discriminator_loss(self._wide(self.pd2.each, images[:, None]))
         descend(loss, self.pd2_adam)
         return [loss]
@@ -193,7 +242,10 @@ class IKETraining:
         """Equation (7), term by term; sr (3, 1, s c, s c)."""
         ike, terms = self.ike, []
         if ike.lambda_backward:
-            scores = self._wide(self.pd2.frozen, sr.transpose(0, 1))
+            judged = sr.transpose(0, 1)
+            if ike.pd2_crop:
+                judged = judged.index_select(-2, inputs["sr_rows"]).index_select(-1, inputs["sr_columns"])
+            scores = self._wide(self.pd2.frozen, judged)
             terms.append(ike.lambda_backward * losses.gan_loss(scores, losses.REAL))
         if ike.lambda_tv:
             terms.append(ike.lambda_tv * self._total_variation(sr))
@@ -207,7 +259,7 @@ class IKETraining:
 
     def _mask(self, bicubic: Tensor) -> Tensor:
         """f_mask of equation (4), on the image mapped to [0, 1] (as DualSR)."""
-        return smoothness_mask((bicubic + 1) / 2)
+        return smoothness_mask(self.value_range.back(bicubic))
 
     def _super_resolve(
         self, crop: Crop, z: Tensor, stages: Sequence[Stage], z_up: Resize, *, in_tiles: bool = False
@@ -221,11 +273,14 @@ class IKETraining:
         """X_LLR: the encoded channel 0, plus the bicubic part where the network saw only the residual."""
         return encoded[:, :1] + crop.down if self.ike.bicubic_residual else encoded[:, :1]
 
+    def _decoding_stages(self, stages: Sequence[Stage]) -> Sequence[Stage]:
+        """Give the decoder's maps: `stages`, those of the encoder, where both are one network."""
+        return stages if self.ike.invertible else self.decoder.composed()
+
     def _resizers(self, image: Tensor) -> tuple[Resize, Resize, Resize]:
         """Down by s, back up, and up by s, for images of this size."""
-        scale, grid = self.scale, self.ike.grid
-        down = Resize.bicubic(image, 1 / scale, grid)
-        return down, Resize.bicubic(down(image), scale, grid), Resize.bicubic(image, scale, grid)
+        down = self._bicubic(image, 1 / self.scale)
+        return down, self._bicubic(down(image), self.scale), self._bicubic(image, self.scale)
 
     def _companions(self, image: Tensor, resizers: tuple[Resize, Resize, Resize]) -> Crop:
         """Section "Bicubic Residual": X, X_down, X_up and R = X - up(X_down), of an image (1, 3, h, w)."""
@@ -236,7 +291,7 @@ class IKETraining:
         return Crop(image, smaller, up(image), residual)
 
     def companions(self, crop: Tensor) -> Crop:
-        """Give the bicubic companions of a crop (1, 3, c, c) in [-1, 1]."""
+        """Give the bicubic companions of a crop (1, 3, c, c) in the training's range."""
         return self._companions(crop, self.crop_companions)
 
     def downscaled(self, crop: Crop) -> Tensor:
@@ -250,10 +305,11 @@ class IKETraining:
         whole = self._companions(self.lr, resizers)
         stages = self.flow.composed()
         z = encode(whole.residual, stages)[:, 1:]
-        z_up = Resize.bicubic(whole.down, self.scale, self.ike.grid)
+        stages = self._decoding_stages(stages)
+        z_up = self._bicubic(whole.down, self.scale)
         sr = self._super_resolve(whole, z, stages, z_up, in_tiles=True)
         height, width = (side * self.scale for side in self.size)
-        return (sr.transpose(0, 1)[..., :height, :width] + 1) / 2
+        return self.value_range.back(sr.transpose(0, 1)[..., :height, :width])
 
 
 def _padded(lr: Tensor, scale: int) -> Tensor:
