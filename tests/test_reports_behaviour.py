@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from score_frames import frame, run, table
+from score_frames import failed, frame, run, table
 
 import reports
 from degradations.resample import correlate, quantise
@@ -164,6 +164,25 @@ def test_changes_are_paired():
     np.testing.assert_allclose([ike["mean_difference"], ike["low"], ike["high"]], 1.0)
     text = markdown(changes(before, after))
     assert "+1.000 to +1.000" in text and "Only before:" in text and "ZSSR" in text.split("Only before:")[1]
+    assert "Other runs" not in text
+
+
+def test_changes_are_of_the_seeds_that_both_sides_have():
+    before = frame(run(psnr=20.0, lr_sha256="l"), run(psnr=30.0, lr_sha256="l", seed=1))
+    after = frame(run(psnr=20.0, lr_sha256="l"), failed(lr_sha256="l", seed=1))
+    (row,) = changes(before, after).to_dict("records")
+    assert (row["n"], row["before"], row["after"], row["mean_difference"]) == (1, 20.0, 20.0, 0.0)
+    (row,) = changes(before, after.iloc[1:]).to_dict("records")
+    assert (row["status"], row["n"]) == ("both", 0)
+
+
+def test_changes_say_what_was_run_otherwise():
+    same = run("zssr", settings="a=1", version=1, lr_sha256="l")
+    before = frame(run(iterations=20, settings=None, version=1, lr_sha256="l"), same)
+    after = frame(run(settings="x=2", version=1, lr_sha256="l"), same)
+    found = changes(before, after).set_index("method")["other_runs"].to_dict()
+    assert found == {"ike": "iterations 20 before, 3000 after; settings none before, x=2 after", "zssr": ""}
+    assert "- set5, Median ×2, IKE: iterations 20 before, 3000 after" in markdown(changes(before, after))
 
 
 def test_latex_of_any_set_name():
