@@ -16,9 +16,7 @@ from ikebench.errors import UserError
 from ikebench.files import read_json, write_atomic
 from ikebench.settings import parse_names
 from ikebench.store.bundles import is_bundle, opened
-from ikebench.store.gathered import Filter, gather, newest_versions
-from ikebench.store.rows import ScoreRow
-from ikebench.store.tables import read_frame
+from ikebench.store.gathered import Filter, gather, scores_of
 from ikebench.store.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -103,7 +101,7 @@ def remake(workspace: Workspace) -> None:
     import reports
 
     lines: list[str] = []
-    scores = newest_versions(read_frame(workspace.scores_table, ScoreRow), lines)
+    scores = scores_of(workspace, lines)
     for line in lines:
         say(line)
     fingerprint, there = _fingerprint(scores), reports.formats_in(workspace.report_folder)

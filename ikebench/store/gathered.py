@@ -81,6 +81,11 @@ def gather(sources: Sequence[Path], wanted: Filter = Filter()) -> tuple["pd.Data
     return scores.drop(columns="source").reset_index(drop=True), lines
 
 
+def scores_of(workspace: Workspace, lines: list[str]) -> "pd.DataFrame":
+    """Read the scores of a workspace as its tables show them: without those that `newest_versions` leaves out."""
+    return newest_versions(read_frame(workspace.scores_table, ScoreRow), lines)
+
+
 def newest_versions(scores: "pd.DataFrame", lines: list[str]) -> "pd.DataFrame":
     """Leave out the scores of a method's older versions than its newest here, with a line for each method.
 
