@@ -136,8 +136,8 @@ def _degradation_footnotes(runs: pd.DataFrame) -> list[str]:
     facts = []
     images = runs[["kind", "scale", "image", "degradation"]].drop_duplicates()
     for _, cell in images.groupby(["kind", "scale"], observed=True):
-        counts = cell["degradation"].fillna("the preset").replace("", "the preset").value_counts()
-        if list(counts.index) == ["the preset"]:
+        counts = _counts(cell["degradation"], "the preset")
+        if list(counts) == ["the preset"]:
             continue
         made = ", ".join(f"{words} ({count} image{'s' * (count != 1)})" for words, count in counts.items())
         mixed = "; the mean is over LR images made in different ways" if len(counts) > 1 else ""
@@ -146,18 +146,41 @@ def _degradation_footnotes(runs: pd.DataFrame) -> list[str]:
 
 
 def _settings_footnotes(runs: pd.DataFrame) -> list[str]:
-    """Say of methods that they did not run with their defaults only; how often, where not all their runs are alike."""
+    """Say of methods that they did not run with their defaults only, of cells alone where these are not alike."""
     if "settings" not in runs:
         return []
     facts = []
     for name, of_method in by_method(runs):
-        counts = of_method["settings"].fillna("").value_counts()
-        words = {text: f" ({count} run{'s' * (count != 1)})" * (len(counts) > 1) for text, count in counts.items()}
-        changed = "; ".join(f"{text}{count}" for text, count in words.items() if text)
-        if not changed:
-            continue
-        facts.append((name, f"run with {without_folders(changed)}"))
+        cells = _counts_by_cell(of_method, "settings", "the defaults")
+        in_all = set(map(tuple, cells.values()))
+        for cell, counts in cells.items():
+            whose = name if len(in_all) == len(counts) == 1 else f"{name} {cell}"
+            if list(counts) != ["the defaults"]:
+                facts.append((whose, f"run with {_counted(counts, 'settings')}"))
     return _said_once(facts)
+
+
+def _counts_by_cell(runs: pd.DataFrame, column: str, empty: str) -> dict[str, dict[str, int]]:
+    """Count the values of a column in each cell of a method, over the runs in its mean; all where none has ended."""
+    counts = {}
+    for _, cell in runs.groupby(["kind", "scale"], observed=True):
+        ended = cell[cell["status"].eq("ok")]
+        counts[_cell_of(cell)] = _counts((cell if ended.empty else ended)[column], empty)
+    return counts
+
+
+def _counts(values: pd.Series[str], empty: str) -> dict[str, int]:
+    """Count values, the commonest first, then by name; what is empty has a name."""
+    counted = Counter(values.fillna("").replace("", empty))
+    return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _counted(counts: Mapping[str, int], what: str) -> str:
+    """List what runs of a cell were made with; with counts, and what that means for the mean, where it is several."""
+    if len(counts) == 1:
+        return without_folders(next(iter(counts)))
+    listed = "; ".join(f"{without_folders(words)} ({count} run{'s' * (count != 1)})" for words, count in counts.items())
+    return f"{listed}; the mean mixes {what}"
 
 
 def _note_footnotes(runs: pd.DataFrame) -> list[str]:
