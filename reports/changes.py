@@ -17,8 +17,8 @@ from reports.summary import image_scores, protocol_runs
 KEYS = [*CELL, "method"]
 PAIR = [*KEYS, "image", "seed"]
 COLUMNS = [*KEYS, "status", "n", "before", "after", "mean_difference", "low", "high", "n_other_lr", "other_runs"]
-MADE_BY = ("version", "iterations", "settings")
-"""Columns of scores, where they are there, that say how a run was made."""
+MADE_BY = {"version": "version", "iterations": "iterations", "settings": "settings", "weights_sha256": "weights"}
+"""Columns of scores, where they are there, that say how a run was made, and what they are called."""
 
 
 def changes(before: pd.DataFrame, after: pd.DataFrame, protocol: str = "ike") -> pd.DataFrame:
@@ -58,12 +58,13 @@ def changes(before: pd.DataFrame, after: pd.DataFrame, protocol: str = "ike") ->
 def _scored(scores: pd.DataFrame, protocol: str) -> pd.DataFrame:
     """Take PAIR and MADE_BY of the runs with a score under the protocol; what is not known is an empty text."""
     scored = scores[protocol_runs(scores, protocol)["scored"].to_numpy()].reindex(columns=[*PAIR, *MADE_BY])
-    return scored.assign(**{name: scored[name].astype("string").fillna("") for name in MADE_BY})
+    texts = {name: scored[name].astype("string").fillna("") for name in MADE_BY}
+    return scored.assign(**texts | {"weights_sha256": texts["weights_sha256"].str[:8]})
 
 
 def _other_runs(common: pd.DataFrame) -> str:
     """Say how the runs of one cell differ between the sides: `iterations 20 before, 3000 after`."""
-    sides = [(name, common[f"{name}_before"], common[f"{name}_after"]) for name in MADE_BY]
+    sides = [(name, common[f"{column}_before"], common[f"{column}_after"]) for column, name in MADE_BY.items()]
     return "; ".join(
         f"{name} {_values(before)} before, {_values(after)} after"
         for name, before, after in sides

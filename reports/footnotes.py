@@ -24,6 +24,7 @@ def footnotes(rows: pd.DataFrame, runs: pd.DataFrame) -> tuple[str, ...]:
         *_image_footnotes(rows),
         *_degradation_footnotes(runs),
         *_settings_footnotes(runs),
+        *_network_footnotes(runs),
         *_note_footnotes(runs),
     )
 
@@ -157,6 +158,21 @@ def _settings_footnotes(runs: pd.DataFrame) -> list[str]:
             whose = name if len(in_all) == len(counts) == 1 else f"{name} {cell}"
             if list(counts) != ["the defaults"]:
                 facts.append((whose, f"run with {_counted(counts, 'settings')}"))
+    return _said_once(facts)
+
+
+def _network_footnotes(runs: pd.DataFrame) -> list[str]:
+    """Say of methods with which trained networks they ran in each cell, where they had several at one scale."""
+    if "weights_sha256" not in runs:
+        return []
+    facts = []
+    for name, of_method in by_method(runs[runs["weights_sha256"].notna()]):
+        for _, at_scale in of_method.groupby("scale", observed=True):
+            cells = _counts_by_cell(at_scale, "weights_sha256", "")
+            several = len({digest for counts in cells.values() for digest in counts}) > 1
+            for cell, counts in cells.items() if several else ():
+                files = {f"weights {digest[:8]}": count for digest, count in counts.items()}
+                facts.append((f"{name} {cell}", f"run with {_counted(files, 'trained networks')}"))
     return _said_once(facts)
 
 

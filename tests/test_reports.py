@@ -133,6 +133,17 @@ def test_a_mean_that_mixes_settings_says_so_and_no_other_does():
     assert "ZSSR, IKE Median ×2: run with x=1" in table(scores).footnotes
 
 
+def test_a_mean_over_two_trained_networks_says_so():
+    scores = frame(run("edsr"), run("edsr", image="b"), run("edsr", kind="random"), run("edsr", scale=4), run())
+    scores["weights_sha256"] = ["1" * 64, "2" * 64, "2" * 64, "4" * 64, None]
+    assert [line for line in table(scores).footnotes if "weights" in line] == [
+        "EDSR Median ×2: run with weights 11111111 (1 run); weights 22222222 (1 run); the mean mixes trained networks",
+        "EDSR Random ×2: run with weights 22222222",
+    ]
+    scores["weights_sha256"] = ["1" * 64, "1" * 64, "1" * 64, "4" * 64, None]
+    assert "weights" not in " ".join(table(scores).footnotes)
+
+
 def test_counts_have_columns_only_where_they_differ():
     content = table(frame(run(), run("bicubic")))
     assert not content.counts and "Every mean is over 1 image; no run failed." in content.caption

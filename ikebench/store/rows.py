@@ -25,7 +25,7 @@ MEASURES = (
 )
 """Columns of `scores.parquet` that compare SR with HR."""
 
-LATER = ("version", "stretch_y", "stretch_x", "psnr_lr")
+LATER = ("version", "stretch_y", "stretch_x", "psnr_lr", "weights_sha256")
 """Columns that tables had not from the start: null where an older one lacks them."""
 
 
@@ -124,6 +124,7 @@ class ScoreRow(RunCase):
     upper_bound: Truth | None = None
     kernel_sha256: Text | None = None  # of the estimated kernel
     true_kernel_sha256: Text | None = None
+    weights_sha256: Text | None = None  # of the trained network's file, whose name alone is in the note
 
 
 @cache
