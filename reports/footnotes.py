@@ -25,6 +25,7 @@ def footnotes(rows: pd.DataFrame, runs: pd.DataFrame) -> tuple[str, ...]:
         *_degradation_footnotes(runs),
         *_settings_footnotes(runs),
         *_network_footnotes(runs),
+        *_version_footnotes(runs),
         *_note_footnotes(runs),
     )
 
@@ -173,6 +174,20 @@ def _network_footnotes(runs: pd.DataFrame) -> list[str]:
             for cell, counts in cells.items() if several else ():
                 files = {f"weights {digest[:8]}": count for digest, count in counts.items()}
                 facts.append((f"{name} {cell}", f"run with {_counted(files, 'trained networks')}"))
+    return _said_once(facts)
+
+
+def _version_footnotes(runs: pd.DataFrame) -> list[str]:
+    """Say of methods that a newer version than made their results is installed; theirs is unknown where it is null."""
+    if not {"version", "installed"} <= set(runs):
+        return []
+    facts = []
+    old = runs[(runs["version"].fillna(0) < runs["installed"]).fillna(False).astype(bool)]
+    for name, of_method in by_method(old):
+        version = "an unknown version" if of_method["version"].isna().all() else f"version {of_method['version'].max()}"
+        facts.append(
+            (name, f"made by {version} of the method, where version {of_method['installed'].max()} is installed")
+        )
     return _said_once(facts)
 
 

@@ -20,7 +20,7 @@ from ikebench.errors import UserError
 from ikebench.files import sha256_file
 from ikebench.images import read_image, write_png
 from ikebench.run.jobs import MethodChoice, Selection, in_smaller_tiles, plan
-from ikebench.run.pending import pending
+from ikebench.run.pending import is_longer, pending
 from ikebench.scoring import scorer
 from ikebench.scoring.metrics import score_pair
 from ikebench.seeds import derive_seed, lr_seed
@@ -176,6 +176,12 @@ def test_smaller_tiles_have_their_own_key_and_still_are_the_job_done(tmp_path):
     ended(job(RCAN(tile=512)))  # by hand, not for want of memory
     assert len(sorted_out(planned).todo) == 1
     assert len(sorted_out(job(RCAN(width=32))).todo) == 1
+
+
+def test_a_longer_training_is_kept_unless_an_older_version_of_the_method_made_it():
+    row = replace(job(ZSSR(iterations=9)).row(), status="ok")
+    assert is_longer(row, job(ZSSR(iterations=8))) and not is_longer(row, job(ZSSR(iterations=9)))
+    assert not is_longer(row, job(Newer(iterations=8)))
 
 
 def test_training_does_not_go_on_in_the_random_numbers_of_the_data():

@@ -146,6 +146,18 @@ def test_versions_never_mix():
     assert len(lines) == 1 and lines[0].startswith("ike: 1 scores are of an older version")
 
 
+def test_a_report_says_what_an_older_version_than_the_installed_one_has_made(monkeypatch):
+    monkeypatch.setattr("ikebench.store.gathered.installed_version", {"ike": 3, "zssr": 1}.get)
+    notes = {"ike": "said by it", "ike-quick": "variant of ike; and more", "zssr": None, "own": "variant of mine"}
+    scores = shard("A", *(run(name, note=note) for name, note in notes.items()))
+    scores["version"] = pd.array([2, None, 1, 1], "Int64")
+    shown = newest_versions(scores.astype({"note": "string"}), [])
+    assert [line for line in table(shown).footnotes if "installed" in line] == [
+        "IKE: made by version 2 of the method, where version 3 is installed",
+        "ike-quick: made by an unknown version of the method, where version 3 is installed",
+    ]
+
+
 def test_filter_with_nothing_left():
     scores = frame(run(), run("zssr", kind="random"))
     with pytest.raises(UserError, match="no scores are of all these"):

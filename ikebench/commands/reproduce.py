@@ -188,7 +188,7 @@ class Work:
                 "give it a --workspace of its own"
             )
         for label, count in self.pending.replaced.items():
-            say(f"{label}: {count} results of other settings or other LR images will be replaced")
+            say(f"{label}: {count} results of other settings, versions or LR images will be replaced")
         for label, count in self.pending.kept.items():
             say(f"{label}: {count} results of longer trainings are kept (`ikebench remove {label}` gives them up)")
 

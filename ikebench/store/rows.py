@@ -29,6 +29,10 @@ LATER = ("version", "stretch_y", "stretch_x", "psnr_lr", "weights_sha256")
 """Columns that tables had not from the start: null where an older one lacks them."""
 
 
+VARIANT_OF = "variant of "
+"""What the note of a result begins with whose name is not its method's own; the method's follows, up to a `;`."""
+
+
 @dataclass(kw_only=True)
 class Case:
     """An LR image: one image of a set, degraded in one way at one scale."""
