@@ -15,6 +15,7 @@ from baselines.bicubic import Bicubic
 from baselines.edsr import EDSRBaseline
 from baselines.rcan import RCAN
 from baselines.zssr import ZSSR, ZSSRGroundTruth
+from degradations.median import Median
 from ikebench.catalog import METHODS, method_class, parameters, uses
 from ikebench.errors import UserError
 from ikebench.files import sha256_file
@@ -336,6 +337,20 @@ def test_other_metrics_score_everything_anew(scored, monkeypatch):
     monkeypatch.setattr(scorer, "METRICS_VERSION", scorer.METRICS_VERSION + 1)
     monkeypatch.setattr(scorer, "score_pair", lambda *_: {"psnr_ike": 12.5, "ssim_ike": 0.5})
     assert (scores_of(scored)["psnr_ike"] == 12.5).all()
+
+
+def test_lr_consistency_is_known_of_the_degradation_that_made_lr_alone(scored, monkeypatch):
+    before = scores_of(scored)["psnr_lr"]
+    monkeypatch.setattr(scorer, "lr_psnr", lambda *_: 12.5)
+    pd.testing.assert_series_equal(scores_of(scored)["psnr_lr"], before)
+    monkeypatch.setattr(Median, "version", Median.version + 1)
+    assert scores_of(scored)["psnr_lr"].isna().all()
+    data = read_rows(scored.data_table, DataRow)
+    for settings, wanted in (("{}", 12.5), ('{"size": 3}', 13.5)):
+        monkeypatch.setattr(scorer, "lr_psnr", lambda *_, wanted=wanted: wanted)
+        made_anew = [replace(row, version=Median.version, parameters=settings) for row in data]
+        write_rows(scored.data_table, made_anew, DataRow, {})
+        assert (scores_of(scored)["psnr_lr"] == wanted).all()
 
 
 def test_every_file_has_its_own_score(ikebench, scored):

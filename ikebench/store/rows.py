@@ -25,7 +25,7 @@ MEASURES = (
 )
 """Columns of `scores.parquet` that compare SR with HR."""
 
-LATER = ("version", "stretch_y", "stretch_x", "psnr_lr", "weights_sha256")
+LATER = ("version", "stretch_y", "stretch_x", "psnr_lr", "weights_sha256", "kind_version")
 """Columns that tables had not from the start: null where an older one lacks them."""
 
 
@@ -119,6 +119,7 @@ class ScoreRow(RunCase):
     note: Text | None = None
     paper_iterations: Int64 | None = None
     degradation: Text | None = None  # parameters that differ from the preset's
+    kind_version: Int32 | None = None  # of the degradation
     settings: Text | None = None  # of the method, that differ from its defaults; iterations apart
     sr_sha256: Text | None = None
     hr_sha256: Text | None = None
