@@ -73,7 +73,8 @@ def bundle(
         if scores.empty:
             raise UserError(f"no current scores in {workspace.root}: `ikebench run` makes new ones")
         if reported:
-            write_as_before(workspace, scores_of(Workspace(content), lines := []), content / "report")
+            lines: list[str] = []
+            write_as_before(workspace, scores_of(Workspace(content), lines), content / "report")
             for line in lines:
                 say(line)
         images = bundling.images(workspace, data, runs) if pictured else {}
