@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from baselines.contract import Precision, Restored, Task, check_ranges
 from baselines.zeroshot.method import ZeroShot
-from baselines.zeroshot.quirks import chosen_quirks
+from baselines.zeroshot.quirks import BORDER_TAPS, CHANNEL_SUM, chosen_quirks
 from baselines.zeroshot.sizes import SMALLEST_CROP, crop_note, crop_side
 from baselines.zeroshot.stages import Stages
 from baselines.zeroshot.turns import Course
@@ -26,7 +26,7 @@ class DualSR(ZeroShot):
     source: ClassVar[str] = "Emad, Peemen, Corporaal 2021: DualSR"
     paper_iterations: ClassVar[int | None] = 3000
     imports: ClassVar[tuple[str, ...]] = ("baselines.dualsr_training", "scipy.sparse")
-    known_quirks: ClassVar[tuple[str, ...]] = ("channel-sum", "border-taps")
+    known_quirks: ClassVar[tuple[str, ...]] = (CHANNEL_SUM, BORDER_TAPS)
     effort: ClassVar[float] = 0.8  # benchmarks/estimate.py
 
     iterations: int = 3000  # release

@@ -14,7 +14,7 @@ from baselines.zeroshot.conv_stack import ConvStack, fan_in_normal
 from baselines.zeroshot.crops import CropPairs
 from baselines.zeroshot.discriminator import PatchDiscriminator
 from baselines.zeroshot.downscaler import LinearDownscaler, filter_valid, normal_around_mean
-from baselines.zeroshot.quirks import chosen_quirks
+from baselines.zeroshot.quirks import BORDER_TAPS, CHANNEL_SUM, chosen_quirks
 from baselines.zeroshot.regularisers import BicubicLoss, KernelLoss, bicubic_targets, smoothness_mask
 from baselines.zeroshot.sizes import KERNEL_SIDE, SMALLEST_CROP, crop_side
 from baselines.zeroshot.training import adam, chunk_span, decayed_rate, descend, run_wide, set_learning_rate
@@ -49,7 +49,7 @@ class DualSRTraining:
         )
         self.optimisers = [self.up_adam, self.down_adam, self.judge_adam]
         self.fake_side = (side - KERNEL_SIDE) // SCALE + 1  # of G_DN's output: 58
-        grid: Grid = "half-pixel-cut" if "border-taps" in self.quirks else "half-pixel"
+        grid: Grid = "half-pixel-cut" if BORDER_TAPS in self.quirks else "half-pixel"
         self.bicubic = Resize.bicubic(self.lr[..., : sides[1], : sides[1]], SCALE, grid)
 
     def _build_networks(self) -> None:
@@ -69,7 +69,7 @@ class DualSRTraining:
         iterations = torch.arange(self.iterations)[span]
         large, small = self.pairs.cut(self.lr, slice(span.start * BATCH, span.stop * BATCH))
         bicubic = self.bicubic(small)  # (n BATCH, 3, c, c)
-        targets = bicubic_targets(large, self.fake_side, channel_sum="channel-sum" in self.quirks)
+        targets = bicubic_targets(large, self.fake_side, channel_sum=CHANNEL_SUM in self.quirks)
         drawn = {"hr": large, "lr": small, "bicubic": bicubic, "mask": smoothness_mask(bicubic), "target": targets}
         rate_up = decayed_rate(dualsr.rate_up, dualsr.decay_up, dualsr.decay_every, iterations)
         rate_down = decayed_rate(dualsr.rate_down, dualsr.decay_down, dualsr.decay_every, iterations)

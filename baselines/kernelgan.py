@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines.contract import Precision, Restored, Task, check_ranges
+from baselines.zeroshot.quirks import CHANNEL_SUM, NOISE_IN_PLACE
 from baselines.zeroshot.sizes import KERNEL_SIDE, SMALLEST_CROP, crop_note, crop_side
 from baselines.zeroshot.stages import Stages
 from baselines.zeroshot.turns import Course
@@ -25,7 +26,7 @@ class KernelGANZSSR(ZSSR):
 
     source: ClassVar[str] = "Bell-Kligler, Shocher, Irani 2019: KernelGAN; ZSSR"
     imports: ClassVar[tuple[str, ...]] = (*ZSSR.imports, "baselines.kernelgan_training")
-    known_quirks: ClassVar[tuple[str, ...]] = ("channel-sum", "noise-in-place", *ZSSR.known_quirks)
+    known_quirks: ClassVar[tuple[str, ...]] = (CHANNEL_SUM, NOISE_IN_PLACE, *ZSSR.known_quirks)
 
     kernel_crop: int = 64  # release: px of G's input
     kernel_rate: float = 2e-4  # release: Adam, both networks

@@ -9,7 +9,7 @@ from baselines.zeroshot.conv_stack import xavier_normal
 from baselines.zeroshot.crops import CropPairs, NoisyCrops
 from baselines.zeroshot.discriminator import PatchDiscriminator
 from baselines.zeroshot.downscaler import LinearDownscaler, filter_valid
-from baselines.zeroshot.quirks import chosen_quirks
+from baselines.zeroshot.quirks import CHANNEL_SUM, NOISE_IN_PLACE, chosen_quirks
 from baselines.zeroshot.regularisers import BicubicLoss, KernelLoss, bicubic_targets
 from baselines.zeroshot.sizes import KERNEL_SIDE, SMALLEST_CROP, crop_side
 from baselines.zeroshot.training import adam, chunk_generator, chunk_span, decayed_rate, descend, set_learning_rate
@@ -32,13 +32,13 @@ class KernelGANTraining:
         self.kernelgan = kernelgan
         self.iterations, self.seed, self.lr = kernelgan.iterations, task.seed, task.lr * 2 - 1
         quirks = chosen_quirks("kernelgan-zssr", kernelgan.quirks, kernelgan.known_quirks)
-        self.channel_sum = "channel-sum" in quirks
+        self.channel_sum = CHANNEL_SUM in quirks
         side = crop_side(task.lr, kernelgan.kernel_crop, SCALE, SMALLEST_CROP, "kernelgan-zssr")
         self.fake_side = (side - KERNEL_SIDE) // SCALE + 1  # of G's output: 26
         pairs = CropPairs.draw(task.lr, (side, self.fake_side), self.iterations, self.seed, coarser=SCALE)
         # The noise of real crops is said on the range [0, 1], which is half of this one.
         noise = 2 * kernelgan.noise
-        self.crops = NoisyCrops(self.lr, pairs, noise, self.seed, in_place="noise-in-place" in quirks)
+        self.crops = NoisyCrops(self.lr, pairs, noise, self.seed, in_place=NOISE_IN_PLACE in quirks)
         self._build_networks()
 
     def _build_networks(self) -> None:

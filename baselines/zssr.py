@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from baselines.contract import LATER, Precision, Restored, Task, check_ranges
 from baselines.zeroshot.method import ZeroShot
-from baselines.zeroshot.quirks import chosen_quirks
+from baselines.zeroshot.quirks import BORDER_TAPS, OLD_NUMPY, chosen_quirks
 from baselines.zeroshot.sizes import crop_note, crop_side
 from baselines.zeroshot.stages import Stages
 from baselines.zeroshot.turns import Course
@@ -31,7 +31,7 @@ class ZSSR(ZeroShot):
     version: ClassVar[int] = 3
     scales: ClassVar[tuple[int, ...]] = (2, 4)
     source: ClassVar[str] = "Shocher, Cohen, Irani 2018: ZSSR"
-    known_quirks: ClassVar[tuple[str, ...]] = ("border-taps", "old-numpy")
+    known_quirks: ClassVar[tuple[str, ...]] = (BORDER_TAPS, OLD_NUMPY)
     effort: ClassVar[float] = 0.2  # benchmarks/estimate.py
     paper_iterations: ClassVar[int | None] = 3000
     imports: ClassVar[tuple[str, ...]] = ("baselines.zssr_training",)
@@ -60,8 +60,8 @@ class ZSSR(ZeroShot):
         check_ranges("zssr", self, least)
         if not 0 < self.smallest_rate <= self.learning_rate:
             raise ValueError("zssr: smallest_rate must lie between 0 and learning_rate, or nothing is trained")
-        if "old-numpy" in chosen_quirks("zssr", self.quirks, self.known_quirks) and self.fit_over < 5:
-            raise ValueError(f"zssr: fit_over must be 5 or more with the quirk old-numpy, not {self.fit_over}")
+        if OLD_NUMPY in chosen_quirks("zssr", self.quirks, self.known_quirks) and self.fit_over < 5:
+            raise ValueError(f"zssr: fit_over must be 5 or more with the quirk {OLD_NUMPY}, not {self.fit_over}")
 
     def restore(self, task: Task, scale: int, precision: Precision) -> Course[Restored]:
         """Train with the bicubic kernel: at x4 first at x2, then at x4."""

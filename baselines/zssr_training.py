@@ -15,7 +15,7 @@ from baselines.grids import Grid
 from baselines.resize import Resize, downscale
 from baselines.zeroshot.conv_stack import ConvStack, fan_in_normal
 from baselines.zeroshot.crops import as_array, cut_crops, framed, gray
-from baselines.zeroshot.quirks import chosen_quirks
+from baselines.zeroshot.quirks import BORDER_TAPS, OLD_NUMPY, chosen_quirks
 from baselines.zeroshot.training import adam, chunk_generator, chunk_span, descend, run_wide, set_learning_rate
 from baselines.zssr import ZSSR, Kernel
 
@@ -49,7 +49,7 @@ class ZSSRTraining:
         self.side = zssr.father_side(task.lr, scale)
         self.kernel = torch.from_numpy(kernel).to(self.lr)
         quirks = chosen_quirks("zssr", zssr.quirks, zssr.known_quirks)
-        self.grid: Grid = "half-pixel-cut" if "border-taps" in quirks else "half-pixel"
+        self.grid: Grid = "half-pixel-cut" if BORDER_TAPS in quirks else "half-pixel"
         generator = torch.Generator().manual_seed(self.seed)
         self.net = ConvStack(3, zssr.layers, zssr.width, fan_in_normal(0.1), generator, bias=False)  # release
         self.policy = RatePolicy(zssr)
@@ -152,7 +152,7 @@ class RatePolicy(nn.Module):
         """Start with the full rate."""
         super().__init__()
         self.zssr = zssr
-        old = "old-numpy" in chosen_quirks("zssr", zssr.quirks, zssr.known_quirks)
+        old = OLD_NUMPY in chosen_quirks("zssr", zssr.quirks, zssr.known_quirks)
         self.widening = math.sqrt((zssr.fit_over - 2) / (zssr.fit_over - 4)) if old else 1.0  # of the standard error
         self.rate = zssr.learning_rate
         self.changed_at = 0

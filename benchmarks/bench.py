@@ -111,7 +111,7 @@ def _train(connection: Connection, name: str, window: float) -> None:
 
 def as_markdown(speeds: dict[str, Speed], peaks: dict[str, dict[str, float]], workers: int, command: str) -> str:
     """Lay out the tables."""
-    lines = [
+    about = [
         "# Speed",
         "",
         f"`{command}` on {machine()}, torch {torch.__version__}, x2, a 256x256 LR photograph, one thread a process.",
@@ -122,6 +122,22 @@ def as_markdown(speeds: dict[str, Speed], peaks: dict[str, dict[str, float]], wo
         "",
         "KernelGAN knows fp32 alone.",
         "",
+    ]
+    between = [
+        "",
+        f"Throughput of fp32 in iterations per second, one process and {workers} at once; peak memory of a process;",
+        "work of the convolutions and matrix products of one iteration, and the rate at which the whole iteration gets",
+        "through it, in percent of that of a 64-channel 3x3 convolution, forward and backward, on the same machine.",
+        "",
+    ]
+    ceilings = ["", "| peak, GFLOP/s, one thread | matmul | convolution |", "| --- | ---: | ---: |"]
+    ceilings += [f"| {name} | {peak['matmul']:.0f} | {peak['convolution']:.0f} |" for name, peak in peaks.items()]
+    return "\n".join([*about, *seconds_table(speeds), *between, *rates_table(speeds, peaks, workers), *ceilings, ""])
+
+
+def seconds_table(speeds: dict[str, Speed]) -> list[str]:
+    """Lay out the seconds per iteration."""
+    lines = [
         "| method | fp32 | bf16 | layer by layer | layered / fp32, bf16 | official | official / fp32, bf16 |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
@@ -131,12 +147,12 @@ def as_markdown(speeds: dict[str, Speed], peaks: dict[str, dict[str, float]], wo
         seconds = " | ".join(f"{value:.4f}" if value else "-" for value in [*ours, plain])
         quoted = f"{official:g} | {ratios(official, ours)}" if official else "- | -"
         lines.append(f"| {name} | {seconds} | {ratios(plain, ours)} | {quoted} |")
-    lines += [
-        "",
-        f"Throughput of fp32 in iterations per second, one process and {workers} at once; peak memory of a process;",
-        "work of the convolutions and matrix products of one iteration, and the rate at which the whole iteration gets",
-        "through it, in percent of that of a 64-channel 3x3 convolution, forward and backward, on the same machine.",
-        "",
+    return lines
+
+
+def rates_table(speeds: dict[str, Speed], peaks: dict[str, dict[str, float]], workers: int) -> list[str]:
+    """Lay out throughput, memory and work."""
+    lines = [
         "| method | 1 process | " + f"{workers} processes | ratio | MiB | GFLOP | fp32, % of peak | bf16, % of peak |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
@@ -149,9 +165,7 @@ def as_markdown(speeds: dict[str, Speed], peaks: dict[str, dict[str, float]], wo
         )
         rates = f"{speed.alone:.2f} | {speed.together:.2f} | {speed.together / speed.alone:.2f}"
         lines.append(f"| {name} | {rates} | {speed.mebibytes:.0f} | {speed.gigaflop:.1f} | {shares} |")
-    lines += ["", "| peak, GFLOP/s, one thread | matmul | convolution |", "| --- | ---: | ---: |"]
-    lines += [f"| {name} | {peak['matmul']:.0f} | {peak['convolution']:.0f} |" for name, peak in peaks.items()]
-    return "\n".join([*lines, ""])
+    return lines
 
 
 def ratios(slow: float, ours: Sequence[float | None]) -> str:

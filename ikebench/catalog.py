@@ -85,6 +85,14 @@ def method_class(name: str) -> Any:  # noqa: ANN401 (a class that follows baseli
     return cls
 
 
+def installed_version(name: str) -> int | None:
+    """Give the version of a method; None of one that is not installed, or cannot be imported."""
+    try:
+        return method_class(name).version if name in method_paths() else None
+    except UserError:
+        return None
+
+
 def recipe_class(name: str) -> Any:  # noqa: ANN401 (a class as `baselines.edsr_recipe` has it)
     """Import how a network is trained.
 

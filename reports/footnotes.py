@@ -28,8 +28,13 @@ def footnotes(rows: pd.DataFrame, runs: pd.DataFrame) -> tuple[str, ...]:
 
 
 def changes(runs: pd.DataFrame) -> list[str]:
-    """Say what of these runs is not as the defaults have it: how LR images were made, and settings of methods."""
-    return [*_degradation_footnotes(runs), *_settings_footnotes(runs)]
+    """Say what of these runs is not as the defaults have it: LR images, settings, networks and versions of methods."""
+    return [
+        *_degradation_footnotes(runs),
+        *_settings_footnotes(runs),
+        *_network_footnotes(runs),
+        *_version_footnotes(runs),
+    ]
 
 
 def by_method(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
@@ -140,8 +145,8 @@ def _degradation_footnotes(runs: pd.DataFrame) -> list[str]:
     facts = []
     images = runs[["kind", "scale", "image", "degradation"]].drop_duplicates()
     for _, cell in images.groupby(["kind", "scale"], observed=True):
-        counts = cell["degradation"].fillna("the preset").replace("", "the preset").value_counts()
-        if list(counts.index) == ["the preset"]:
+        counts = _counts(cell["degradation"], "the preset")
+        if list(counts) == ["the preset"]:
             continue
         made = ", ".join(f"{words} ({count} image{'s' * (count != 1)})" for words, count in counts.items())
         mixed = "; the mean is over LR images made in different ways" if len(counts) > 1 else ""
@@ -150,18 +155,70 @@ def _degradation_footnotes(runs: pd.DataFrame) -> list[str]:
 
 
 def _settings_footnotes(runs: pd.DataFrame) -> list[str]:
-    """Say of methods that they did not run with their defaults only; how often, where not all their runs are alike."""
+    """Say of methods that they did not run with their defaults only, of cells alone where these are not alike."""
     if "settings" not in runs:
         return []
     facts = []
     for name, of_method in by_method(runs):
-        counts = of_method["settings"].fillna("").value_counts()
-        words = {text: f" ({count} run{'s' * (count != 1)})" * (len(counts) > 1) for text, count in counts.items()}
-        changed = "; ".join(f"{text}{count}" for text, count in words.items() if text)
-        if not changed:
-            continue
-        facts.append((name, f"run with {without_folders(changed)}"))
+        cells = _counts_by_cell(of_method, "settings", "the defaults")
+        in_all = set(map(tuple, cells.values()))
+        for cell, counts in cells.items():
+            whose = name if len(in_all) == len(counts) == 1 else f"{name} {cell}"
+            if list(counts) != ["the defaults"]:
+                facts.append((whose, f"run with {_counted(counts, 'settings')}"))
     return _said_once(facts)
+
+
+def _network_footnotes(runs: pd.DataFrame) -> list[str]:
+    """Say of methods with which trained networks they ran in each cell, where they had several at one scale."""
+    if "weights_sha256" not in runs:
+        return []
+    facts = []
+    for name, of_method in by_method(runs[runs["weights_sha256"].notna()]):
+        for _, at_scale in of_method.groupby("scale", observed=True):
+            cells = _counts_by_cell(at_scale, "weights_sha256", "")
+            several = len({digest for counts in cells.values() for digest in counts}) > 1
+            for cell, counts in cells.items() if several else ():
+                files = {f"weights {digest[:8]}": count for digest, count in counts.items()}
+                facts.append((f"{name} {cell}", f"run with {_counted(files, 'trained networks')}"))
+    return _said_once(facts)
+
+
+def _version_footnotes(runs: pd.DataFrame) -> list[str]:
+    """Say of methods that a newer version than made their results is installed; theirs is unknown where it is null."""
+    if not {"version", "installed"} <= set(runs):
+        return []
+    facts = []
+    old = runs[(runs["version"].fillna(0) < runs["installed"]).fillna(False).astype(bool)]
+    for name, of_method in by_method(old):
+        version = "an unknown version" if of_method["version"].isna().all() else f"version {of_method['version'].max()}"
+        facts.append(
+            (name, f"made by {version} of the method, where version {of_method['installed'].max()} is installed")
+        )
+    return _said_once(facts)
+
+
+def _counts_by_cell(runs: pd.DataFrame, column: str, empty: str) -> dict[str, dict[str, int]]:
+    """Count the values of a column in each cell of a method, over the runs in its mean; all where none has ended."""
+    counts = {}
+    for _, cell in runs.groupby(["kind", "scale"], observed=True):
+        ended = cell[cell["status"].eq("ok")]
+        counts[_cell_of(cell)] = _counts((cell if ended.empty else ended)[column], empty)
+    return counts
+
+
+def _counts(values: pd.Series[str], empty: str) -> dict[str, int]:
+    """Count values, the commonest first, then by name; what is empty has a name."""
+    counted = Counter(values.fillna("").replace("", empty))
+    return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _counted(counts: Mapping[str, int], what: str) -> str:
+    """List what runs of a cell were made with; with counts, and what that means for the mean, where it is several."""
+    if len(counts) == 1:
+        return without_folders(next(iter(counts)))
+    listed = "; ".join(f"{without_folders(words)} ({count} run{'s' * (count != 1)})" for words, count in counts.items())
+    return f"{listed}; the mean mixes {what}"
 
 
 def _note_footnotes(runs: pd.DataFrame) -> list[str]:

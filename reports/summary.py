@@ -104,23 +104,28 @@ def summarise(scores: pd.DataFrame, protocol: str = "ike") -> pd.DataFrame:
         **{name: (name, "sum") for name in LEFT_OUT},
         upper_bound=("upper_bound", "any"),
     )
-    training = protocol_runs(scores, protocol).groupby(KEYS, observed=True)
-    summary["iterations"] = training["iterations"].min()
-    summary["iterations_max"] = training["iterations"].max()
-    summary["paper_iterations"] = training["paper_iterations"].max()
-    summary["partial"] = (summary["iterations"] < summary["paper_iterations"]).fillna(False).astype(bool)
-    summary = summary.join(_spread_over_seeds(scores, protocol, images)).reset_index()
+    runs = protocol_runs(scores, protocol)
+    summary = summary.join(_training(runs)).join(_spread_over_seeds(runs, images)).reset_index()
     summary.insert(4, "protocol", protocol)
     return summary
 
 
-def _spread_over_seeds(scores: pd.DataFrame, protocol: str, images: pd.DataFrame) -> pd.DataFrame:
+def _training(runs: pd.DataFrame) -> pd.DataFrame:
+    """Give iterations, iterations_max, paper_iterations and partial by KEYS, its index."""
+    trained = runs.groupby(KEYS, observed=True).agg(
+        iterations=("iterations", "min"),
+        iterations_max=("iterations", "max"),
+        paper_iterations=("paper_iterations", "max"),
+    )
+    return trained.assign(partial=(trained["iterations"] < trained["paper_iterations"]).fillna(False).astype(bool))
+
+
+def _spread_over_seeds(runs: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     """Give the spread over seeds of every set, kind, scale and method (its index): n_seeds, psnr_spread, ssim_spread.
 
     The spread is the standard deviation (n - 1) over seeds of the mean over those images of `images` in the mean that
     every seed restored with a finite PSNR; NaN for one seed, or without such an image.
     """
-    runs = protocol_runs(scores, protocol)
     n_seeds = runs.groupby(KEYS, observed=True)["seed"].nunique().rename("n_seeds")
     runs = runs[runs["scored"] & np.isfinite(runs["psnr"].astype(float))]
     runs = runs.merge(images.loc[images["in_mean"], [*KEYS, "image"]]).join(n_seeds, on=KEYS)

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from ikebench.catalog import KINDS, METHODS, TRAINABLE
+from ikebench.catalog import KINDS, METHODS, TRAINABLE, installed_version, method_class
 
 HEAVY = ("torch", "scipy.stats", "scipy.signal", "scipy.ndimage", "scipy.sparse", "matplotlib", "pandas")
 NEEDED = {  # fields without a default
@@ -79,3 +79,9 @@ def test_a_method_names_the_modules_that_its_call_imports():
     done = subprocess.run([sys.executable, "-c", CALLS, *names], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == names
+
+
+def test_the_version_of_what_is_not_installed_or_cannot_be_imported_is_unknown(install_method):
+    install_method("broken", "raise RuntimeError('no')", "Broken")
+    assert installed_version("ike") == method_class("ike").version
+    assert installed_version("broken") is None and installed_version("nobody") is None

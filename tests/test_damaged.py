@@ -11,7 +11,7 @@ from tables import read_table
 
 from ikebench.errors import UserError
 from ikebench.store.row_files import RowFiles, load_row, read_row, write_row
-from ikebench.store.rows import DataRow, RunCase, RunRow
+from ikebench.store.rows import LATER, DataRow, RunCase, RunRow, ScoreRow
 from ikebench.store.tables import read_frame, read_rows, read_sound_rows, write_rows
 from ikebench.store.workspace import Workspace, lr_path, row_path, sr_path
 
@@ -152,6 +152,13 @@ def test_a_bad_table_is_one_line(tmp_path):
                 read(path, DataRow)
             assert "\n" not in str(error.value) and len(str(error.value)) < len(str(path)) + 400, name
         assert read_sound_rows(path, DataRow) == []
+
+
+def test_a_table_of_before_a_column_is_read(tmp_path):
+    row = ScoreRow(set="s", image="cat", kind="median", scale=2, method="edsr", seed=0)
+    write_rows(tmp_path / "scores.parquet", [row], ScoreRow, {})
+    without(list(LATER))(tmp_path / "scores.parquet")
+    assert read_frame(tmp_path / "scores.parquet", ScoreRow)[list(LATER)].isna().all(axis=None)
 
 
 def test_what_can_be_made_anew_is(ikebench, bicubic):

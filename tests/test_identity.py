@@ -15,12 +15,13 @@ from baselines.bicubic import Bicubic
 from baselines.edsr import EDSRBaseline
 from baselines.rcan import RCAN
 from baselines.zssr import ZSSR, ZSSRGroundTruth
+from degradations.median import Median
 from ikebench.catalog import METHODS, method_class, parameters, uses
 from ikebench.errors import UserError
 from ikebench.files import sha256_file
 from ikebench.images import read_image, write_png
 from ikebench.run.jobs import MethodChoice, Selection, in_smaller_tiles, plan
-from ikebench.run.pending import pending
+from ikebench.run.pending import is_longer, pending
 from ikebench.scoring import scorer
 from ikebench.scoring.metrics import score_pair
 from ikebench.seeds import derive_seed, lr_seed
@@ -178,6 +179,12 @@ def test_smaller_tiles_have_their_own_key_and_still_are_the_job_done(tmp_path):
     assert len(sorted_out(job(RCAN(width=32))).todo) == 1
 
 
+def test_a_longer_training_is_kept_unless_an_older_version_of_the_method_made_it():
+    row = replace(job(ZSSR(iterations=9)).row(), status="ok")
+    assert is_longer(row, job(ZSSR(iterations=8))) and not is_longer(row, job(ZSSR(iterations=9)))
+    assert not is_longer(row, job(Newer(iterations=8)))
+
+
 def test_training_does_not_go_on_in_the_random_numbers_of_the_data():
     assert job().seed != derive_seed(0, "cat", "gaussian", 2) % 2**63
     assert lr_seed(0, "cat", "gaussian", 2) == derive_seed(0, "cat", "gaussian", 2)  # data sets stay as they were
@@ -330,6 +337,20 @@ def test_other_metrics_score_everything_anew(scored, monkeypatch):
     monkeypatch.setattr(scorer, "METRICS_VERSION", scorer.METRICS_VERSION + 1)
     monkeypatch.setattr(scorer, "score_pair", lambda *_: {"psnr_ike": 12.5, "ssim_ike": 0.5})
     assert (scores_of(scored)["psnr_ike"] == 12.5).all()
+
+
+def test_lr_consistency_is_known_of_the_degradation_that_made_lr_alone(scored, monkeypatch):
+    before = scores_of(scored)["psnr_lr"]
+    monkeypatch.setattr(scorer, "lr_psnr", lambda *_: 12.5)
+    pd.testing.assert_series_equal(scores_of(scored)["psnr_lr"], before)
+    monkeypatch.setattr(Median, "version", Median.version + 1)
+    assert scores_of(scored)["psnr_lr"].isna().all()
+    data = read_rows(scored.data_table, DataRow)
+    for settings, wanted in (("{}", 12.5), ('{"size": 3}', 13.5)):
+        monkeypatch.setattr(scorer, "lr_psnr", lambda *_, wanted=wanted: wanted)
+        made_anew = [replace(row, version=Median.version, parameters=settings) for row in data]
+        write_rows(scored.data_table, made_anew, DataRow, {})
+        assert (scores_of(scored)["psnr_lr"] == wanted).all()
 
 
 def test_every_file_has_its_own_score(ikebench, scored):

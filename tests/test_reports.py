@@ -122,10 +122,26 @@ def test_the_paper_is_not_spoken_of_where_it_has_no_number():
     assert "Published" in table(frame(run())).caption and "Published" not in table(frame(run("bicubic"))).caption
 
 
-def test_settings_have_counts_where_runs_differ():
-    scores = frame(run(), run(image="b"), run(image="c"))
-    scores["settings"] = ["x=1", "", "x=1"]
-    assert "IKE: run with x=1 (2 runs)" in table(scores).footnotes
+def test_a_mean_that_mixes_settings_says_so_and_no_other_does():
+    scores = frame(run(), run(image="b"), run(image="c"), failed(image="d"), run(scale=4), run("zssr"))
+    scores["settings"] = ["precision=bf16", "", "precision=bf16", "x=2", "x=1", "x=1"]
+    assert [line for line in table(scores).footnotes if "run with" in line] == [
+        "ZSSR, IKE Median ×4: run with x=1",
+        "IKE Median ×2: run with precision=bf16 (2 runs); the defaults (1 run); the mean mixes settings",
+    ]
+    scores["settings"] = ["x=1", "x=1", "x=1", "x=1", "", "x=1"]
+    assert "ZSSR, IKE Median ×2: run with x=1" in table(scores).footnotes
+
+
+def test_a_mean_over_two_trained_networks_says_so():
+    scores = frame(run("edsr"), run("edsr", image="b"), run("edsr", kind="random"), run("edsr", scale=4), run())
+    scores["weights_sha256"] = ["1" * 64, "2" * 64, "2" * 64, "4" * 64, None]
+    assert [line for line in table(scores).footnotes if "weights" in line] == [
+        "EDSR Median ×2: run with weights 11111111 (1 run); weights 22222222 (1 run); the mean mixes trained networks",
+        "EDSR Random ×2: run with weights 22222222",
+    ]
+    scores["weights_sha256"] = ["1" * 64, "1" * 64, "1" * 64, "4" * 64, None]
+    assert "weights" not in " ".join(table(scores).footnotes)
 
 
 def test_counts_have_columns_only_where_they_differ():

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from score_frames import frame, run, table
+from score_frames import failed, frame, run, table
 
 import reports
 from degradations.resample import correlate, quantise
@@ -146,6 +146,18 @@ def test_versions_never_mix():
     assert len(lines) == 1 and lines[0].startswith("ike: 1 scores are of an older version")
 
 
+def test_a_report_says_what_an_older_version_than_the_installed_one_has_made(monkeypatch):
+    monkeypatch.setattr("ikebench.store.gathered.installed_version", {"ike": 3, "zssr": 1}.get)
+    notes = {"ike": "said by it", "ike-quick": "variant of ike; and more", "zssr": None, "own": "variant of mine"}
+    scores = shard("A", *(run(name, note=note) for name, note in notes.items()))
+    scores["version"] = pd.array([2, None, 1, 1], "Int64")
+    shown = newest_versions(scores.astype({"note": "string"}), [])
+    assert [line for line in table(shown).footnotes if "installed" in line] == [
+        "IKE: made by version 2 of the method, where version 3 is installed",
+        "ike-quick: made by an unknown version of the method, where version 3 is installed",
+    ]
+
+
 def test_filter_with_nothing_left():
     scores = frame(run(), run("zssr", kind="random"))
     with pytest.raises(UserError, match="no scores are of all these"):
@@ -164,6 +176,25 @@ def test_changes_are_paired():
     np.testing.assert_allclose([ike["mean_difference"], ike["low"], ike["high"]], 1.0)
     text = markdown(changes(before, after))
     assert "+1.000 to +1.000" in text and "Only before:" in text and "ZSSR" in text.split("Only before:")[1]
+    assert "Other runs" not in text
+
+
+def test_changes_are_of_the_seeds_that_both_sides_have():
+    before = frame(run(psnr=20.0, lr_sha256="l"), run(psnr=30.0, lr_sha256="l", seed=1))
+    after = frame(run(psnr=20.0, lr_sha256="l"), failed(lr_sha256="l", seed=1))
+    (row,) = changes(before, after).to_dict("records")
+    assert (row["n"], row["before"], row["after"], row["mean_difference"]) == (1, 20.0, 20.0, 0.0)
+    (row,) = changes(before, after.iloc[1:]).to_dict("records")
+    assert (row["status"], row["n"]) == ("both", 0)
+
+
+def test_changes_say_what_was_run_otherwise():
+    same = run("zssr", settings="a=1", version=1, lr_sha256="l")
+    before = frame(run(iterations=20, settings=None, version=1, lr_sha256="l"), same)
+    after = frame(run(settings="x=2", version=1, lr_sha256="l"), same)
+    found = changes(before, after).set_index("method")["other_runs"].to_dict()
+    assert found == {"ike": "iterations 20 before, 3000 after; settings none before, x=2 after", "zssr": ""}
+    assert "- set5, Median ×2, IKE: iterations 20 before, 3000 after" in markdown(changes(before, after))
 
 
 def test_latex_of_any_set_name():

@@ -90,6 +90,17 @@ def test_failed_jobs_run_again_on_demand(ikebench, photos, plan, monkeypatch):
     assert retried.code == 0 and "1 job run, 3 already done" in retried.err
 
 
+def test_versions_of_a_method_mix_in_no_printed_table(ikebench, photos, plan):
+    file = plan(BOTH_GRIDS)
+    assert "over 2 images" in ikebench("reproduce", file, "--hr", photos).out
+    row_file = next(Path("bench/sr/bicubic").rglob("cat.json"))
+    row_file.write_text(json.dumps(json.loads(row_file.read_text()) | {"version": 0}))
+    again = ikebench("reproduce", file, "--hr", photos)
+    assert "bicubic: 1 scores are of an older version" in again.err
+    for shown in (again.out, Path("bench/report/report.md").read_text()):
+        assert "means over the 1 image that all" in shown and "over 2 images" not in shown
+
+
 def test_a_stop_by_the_hour_leaves_complete_rows_and_the_same_command_goes_on(ikebench, photos, plan, monkeypatch):
     file = plan(BOTH_GRIDS)
     monkeypatch.setattr("ikebench.commands.reproduce.wall_hours", lambda expected, workers: 0.6)

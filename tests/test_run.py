@@ -337,6 +337,9 @@ def test_report_formats_and_protocols(ikebench, median_data):
     folder = Path("bench/report")
     assert {path.suffix for path in folder.iterdir()} == {".md", ".tex", ".html", ".csv"}
     assert f"{scores()['psnr_dualsr'].mean():.3f}" in (folder / "report.html").read_text()
+    assert ikebench("report", "--protocol", "ntire17").code == 0  # in all of them
+    for path in folder.iterdir():
+        assert path.name == "paired.csv" or "ntire17" in path.read_text(), path
     assert ikebench("report", "--protocol", "psnr").code == 2
     assert ikebench("report", "--format", "docx").code == 2
 

@@ -59,6 +59,12 @@ def test_other_weights_are_other_jobs(ikebench, median_data, tmp_path):
     outcome = ikebench("run", "--methods", "edsr-baseline,bicubic", "--weights", f"edsr-baseline={second}")
     assert "edsr-baseline: 2 results of other settings" in outcome.err and "2 jobs run, 2 already done" in outcome.err
     assert (runs()["key"] != before).loc["edsr-baseline"].all() and (runs()["key"] == before).loc["bicubic"].all()
+    ikebench("run", "--methods", "edsr-baseline", "--weights", f"edsr-baseline={first}", "--limit", 1)
+    assert set(read_table(Path("bench/scores.parquet"))["weights_sha256"].dropna()) == {
+        sha256_file(first),
+        sha256_file(second),
+    }
+    assert "the mean mixes trained networks" in Path("bench/report/report.md").read_text()
 
 
 def test_weights_folders(ikebench, median_data, tmp_path, monkeypatch):

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
-QUIRKS = {
-    "channel-sum": "every channel of the bicubic loss's target is R + G + B downscaled (KernelGAN, DualSR, IKE)",
-    "noise-in-place": "the noise of the real crops stays in the training image (KernelGAN, IKE)",
-    "border-taps": "bicubic resizing ignores the border at the top and left (ZSSR, DualSR)",
-    "old-numpy": "the variance of the fit to the errors is divided by n - 4, as NumPy did before 1.16 (ZSSR)",
-}
+CHANNEL_SUM = "channel-sum"
+"""Every channel of the bicubic loss's target is R + G + B downscaled (KernelGAN, DualSR, IKE)."""
+NOISE_IN_PLACE = "noise-in-place"
+"""The noise of the real crops stays in the training image (KernelGAN, IKE)."""
+BORDER_TAPS = "border-taps"
+"""Bicubic resizing ignores the border at the top and left (ZSSR, DualSR)."""
+OLD_NUMPY = "old-numpy"
+"""The variance of the fit to the errors is divided by n - 4, as NumPy did before 1.16 (ZSSR)."""
 
 
 def chosen_quirks(method: str, text: str, known: Sequence[str]) -> frozenset[str]:

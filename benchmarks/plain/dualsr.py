@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from baselines.dualsr_training import DualSRTraining
+from baselines.zeroshot.quirks import BORDER_TAPS, CHANNEL_SUM
 
 from .losses import BicubicSchedule, bicubic_target, kernel_loss, resized, sobel
 from .networks import Judge, conv_stack, copies, downscale, kernel_of
@@ -40,10 +41,10 @@ class PlainDualSR:
         back_hr = self._up(fake_lr)
         gan = (self.d(fake_lr) - 1).square().mean()
         cycles = F.l1_loss(back_lr, _middle(real_lr, back_lr)) + F.l1_loss(back_hr, _middle(real_hr, back_hr))
-        bicubic = resized(real_lr, 2, low_border="border-taps" not in self.quirks)
+        bicubic = resized(real_lr, 2, low_border=BORDER_TAPS not in self.quirks)
         smooth = 1 - sobel(bicubic).clamp(0, 1)
         interpolation = F.l1_loss(fake_hr * smooth, bicubic * smooth)
-        target = bicubic_target(real_hr, fake_lr.shape[-1], 2, channel_sum="channel-sum" in self.quirks)
+        target = bicubic_target(real_hr, fake_lr.shape[-1], 2, channel_sum=CHANNEL_SUM in self.quirks)
         downscaled = F.mse_loss(fake_lr, target)
         constrained = self.schedule.weight < 5e-3
         regular = self.schedule.weight * downscaled + kernel_loss(kernel_of(self.down), constrained=constrained)

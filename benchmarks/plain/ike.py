@@ -76,8 +76,7 @@ class PlainIKE:
 
         pd1_adam.zero_grad()
         fake = (self._encode(residual)[:, :1] + x_down).transpose(0, 1)
-        real_scores, fake_scores = self.pd1(inputs["real"]), self.pd1((fake + inputs["fake_noise"]).detach())
-        pd1_loss = 0.5 * ((real_scores - 1).abs().mean() + fake_scores.abs().mean())
+        pd1_loss = self._pd1_loss(inputs["real"], (fake + inputs["fake_noise"]).detach())
         pd1_loss.backward()
         pd1_adam.step()
 
@@ -91,14 +90,7 @@ class PlainIKE:
 
         pd2_adam.zero_grad()
         sr = self._super_resolve(z, residual, x_up).detach().transpose(0, 1)  # (1, 3, s c, s c)
-        real_loss = (self.pd2(inputs["crop"]) - 1).abs().mean()
-        side = x.shape[-1]
-        fake_losses = [
-            self.pd2(sr[..., row : row + side, column : column + side]).abs().mean()
-            for row in range(0, self.scale * side, side)
-            for column in range(0, self.scale * side, side)
-        ]
-        pd2_loss = 0.5 * (real_loss + torch.stack(fake_losses).mean())
+        pd2_loss = self._pd2_loss(inputs["crop"], sr)
         pd2_loss.backward()
         pd2_adam.step()
         return [loss.detach() for loss in (encoding, pd1_loss, decoding, pd2_loss)]
@@ -119,6 +111,21 @@ class PlainIKE:
         mask = self._mask(x_up)
         interpolation = (mask * sr - mask * x_up).abs().mean()
         return self.lambda_backward * gan + self._total_variation(sr) + 5 * interpolation
+
+    def _pd1_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        real_scores, fake_scores = self.pd1(real), self.pd1(fake)
+        return 0.5 * ((real_scores - 1).abs().mean() + fake_scores.abs().mean())
+
+    def _pd2_loss(self, crop: Tensor, sr: Tensor) -> Tensor:
+        """Judge SR in pieces of the crop's size."""
+        real_loss = (self.pd2(crop) - 1).abs().mean()
+        side = crop.shape[-1]
+        fake_losses = [
+            self.pd2(sr[..., row : row + side, column : column + side]).abs().mean()
+            for row in range(0, self.scale * side, side)
+            for column in range(0, self.scale * side, side)
+        ]
+        return 0.5 * (real_loss + torch.stack(fake_losses).mean())
 
     def _total_variation(self, sr: Tensor) -> Tensor:
         along_x, along_y = sr.diff(dim=-1)[..., :-1, :], sr.diff(dim=-2)[..., :-1]

@@ -11,7 +11,7 @@ from ikebench.commands.report import write_as_before
 from ikebench.errors import UserError
 from ikebench.progress import counted
 from ikebench.store.bundles import SUFFIX
-from ikebench.store.gathered import Filter, scores_table
+from ikebench.store.gathered import Filter, scores_of, scores_table
 from ikebench.store.rows import ScoreRow
 from ikebench.store.tables import read_frame
 from ikebench.store.workspace import Workspace
@@ -73,7 +73,10 @@ def bundle(
         if scores.empty:
             raise UserError(f"no current scores in {workspace.root}: `ikebench run` makes new ones")
         if reported:
-            write_as_before(workspace, scores, content / "report")
+            lines: list[str] = []
+            write_as_before(workspace, scores_of(Workspace(content), lines), content / "report")
+            for line in lines:
+                say(line)
         images = bundling.images(workspace, data, runs) if pictured else {}
         files = bundling.write_inventory(content, wanted, images)
         write(files, written)

@@ -6,8 +6,7 @@ from ikebench.commands.make_data import DataOptions, degrade
 from ikebench.commands.options import PER_CORE_OR_GPU, workers_option, workspace_option
 from ikebench.commands.run import RunOptions, run
 from ikebench.data import demo_photos
-from ikebench.store.rows import ScoreRow
-from ikebench.store.tables import read_frame
+from ikebench.store.gathered import scores_of
 from ikebench.store.workspace import Workspace
 
 
@@ -31,7 +30,7 @@ def command(workspace: Workspace, workers: int | None) -> int:
             workers=workers,
         )
     )
-    scores = read_frame(workspace.scores_table, ScoreRow)
+    scores = scores_of(workspace, [])  # what is left out has been said with the report
     click.echo(reports.markdown_tables(scores[scores["set"] == source.name]))
     click.echo(f"Everything is in {workspace.root}: LR in data/, SR in sr/, scores.parquet, report/report.html and .md")
     return code

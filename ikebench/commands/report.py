@@ -16,9 +16,7 @@ from ikebench.errors import UserError
 from ikebench.files import read_json, write_atomic
 from ikebench.settings import parse_names
 from ikebench.store.bundles import is_bundle, opened
-from ikebench.store.gathered import Filter, gather, newest_versions
-from ikebench.store.rows import ScoreRow
-from ikebench.store.tables import read_frame
+from ikebench.store.gathered import Filter, gather, scores_of
 from ikebench.store.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -47,10 +45,9 @@ class Style:
 @click.option(
     "--format",
     "formats",
-    default="md,html",
-    show_default=True,
+    default=None,
     callback=read_by(parse_names),
-    help="md, html, tex and csv, between commas.",
+    help="md, html, tex and csv, between commas.  [default: those that are there, else md and html]",
 )
 @click.option("--protocol", default=Style.protocol, show_default=True, help="ike, dualsr or ntire17 (`list metrics`).")
 @click.option("--against", default=None, metavar="METHOD", help="Whom to compare all others with.  [default: bicubic]")
@@ -67,7 +64,7 @@ class Style:
 def command(
     workspace: Workspace,
     sources: Sequence[Path],
-    formats: Sequence[str],
+    formats: Sequence[str] | None,
     output: Path | None,
     **options: Any,  # noqa: ANN401 (click hands over its options)
 ) -> int:
@@ -79,13 +76,16 @@ def command(
     return report(tuple(sources) or (workspace.root,), output, formats, style, Filter(**options))
 
 
-def report(sources: Sequence[Path], output: Path | None, formats: Sequence[str], style: Style, wanted: Filter) -> int:
-    """Scores -> tables; how a workspace's own report is written is kept for the next time."""
+def report(
+    sources: Sequence[Path], output: Path | None, formats: Sequence[str] | None, style: Style, wanted: Filter
+) -> int:
+    """Scores -> tables, in the formats that are there if none are said; those of a workspace's own report are kept."""
     alone = len(sources) == 1
     one = Workspace(sources[0]) if alone and sources[0].is_dir() and not is_bundle(sources[0]) else None
     folder = output or (one.report_folder if one else None)
     if folder is None:
         raise UserError("these scores are of no one workspace: say with -o FOLDER where the report goes")
+    formats = _formats_in(folder) if formats is None else formats
     scores, lines = gather(sources, wanted)
     for line in lines:
         say(line)
@@ -103,7 +103,7 @@ def remake(workspace: Workspace) -> None:
     import reports
 
     lines: list[str] = []
-    scores = newest_versions(read_frame(workspace.scores_table, ScoreRow), lines)
+    scores = scores_of(workspace, lines)
     for line in lines:
         say(line)
     fingerprint, there = _fingerprint(scores), reports.formats_in(workspace.report_folder)
@@ -120,9 +120,7 @@ def write_as_before(workspace: Workspace, scores: "pd.DataFrame", folder: Path) 
 
     Where the method that all others were held against has no scores any more, they are held against bicubic.
     """
-    import reports
-
-    styles, formats = _styles(workspace), reports.formats_in(workspace.report_folder) or list(reports.DEFAULT_FORMATS)
+    styles, formats = _styles(workspace), _formats_in(workspace.report_folder)
     there = {None, *scores["method"]}
     wanted = {styles[name].against for name in formats if name in styles}
     for method in sorted(map(str, wanted - there)):
@@ -133,6 +131,13 @@ def write_as_before(workspace: Workspace, scores: "pd.DataFrame", folder: Path) 
         alike.setdefault(style if style.against in there else replace(style, against=None), []).append(name)
     shown = evidence(workspace, scores)
     return [path for style, names in alike.items() for path in _write(scores, folder, names, style, shown)]
+
+
+def _formats_in(folder: Path) -> Sequence[str]:
+    """Name the formats of the report that is in a folder; where there is none, those of a new one."""
+    import reports
+
+    return reports.formats_in(folder) or reports.DEFAULT_FORMATS
 
 
 def _say_paths(paths: Sequence[Path], what: str = "written") -> None:

@@ -40,10 +40,10 @@ from ikebench.run.pending import Pending, pending
 from ikebench.run.placement import Placement, place
 from ikebench.run.rounds import Budget, rounds
 from ikebench.run.weights import Given, find
+from ikebench.store.gathered import scores_of
 from ikebench.store.hashes import Hashes, hashes_of
 from ikebench.store.row_files import RowFiles
-from ikebench.store.rows import DataRow, RunRow, ScoreRow
-from ikebench.store.tables import read_frame
+from ikebench.store.rows import DataRow, RunRow
 from ikebench.store.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ class Work:
                 "give it a --workspace of its own"
             )
         for label, count in self.pending.replaced.items():
-            say(f"{label}: {count} results of other settings or other LR images will be replaced")
+            say(f"{label}: {count} results of other settings, versions or LR images will be replaced")
         for label, count in self.pending.kept.items():
             say(f"{label}: {count} results of longer trainings are kept (`ikebench remove {label}` gives them up)")
 
@@ -257,7 +257,7 @@ def _show(options: ReproduceOptions, set_name: str) -> None:
     workspace, plan = options.workspace, options.part
     if not workspace.scores_table.exists():
         return
-    scores = read_frame(workspace.scores_table, ScoreRow)
+    scores = scores_of(workspace, [])  # what is left out has been said with the report
     scores = _of_plan(scores, plan, options.scales or plan.scales, set_name)
     if scores.empty:
         return

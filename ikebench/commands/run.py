@@ -259,7 +259,7 @@ def _plan(
         note_versions(planned, rows)
     sorted_out = pending(planned, rows, hashes, retry_failed=options.retry_failed, replace_longer=options.replace)
     for label, count in sorted_out.replaced.items():
-        say(f"{label}: {count} results of other settings or other LR images will be replaced (--as keeps both)")
+        say(f"{label}: {count} results of other settings, versions or LR images will be replaced (--as keeps both)")
     for label, count in sorted_out.given_up.items():
         say(f"{label}: {count} results of longer trainings will be replaced (--as NAME keeps both)")
     for label, count in sorted_out.kept.items():

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from baselines.contract import Precision, Task
 from baselines.grids import Grid
-from baselines.zeroshot.quirks import chosen_quirks
+from baselines.zeroshot.quirks import CHANNEL_SUM, NOISE_IN_PLACE, chosen_quirks
 from ikebench.ike.method import IKE
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class IKERelease(IKE):
 
     source: ClassVar[str] = "Chang, Chiu, Huang 2022: the authors' code release"
     imports: ClassVar[tuple[str, ...]] = ("ikebench.ike.release_training", "ikebench.ike.kernel", "scipy.sparse")
-    known_quirks: ClassVar[tuple[str, ...]] = ("channel-sum", "noise-in-place")
+    known_quirks: ClassVar[tuple[str, ...]] = (CHANNEL_SUM, NOISE_IN_PLACE)
 
     grid: Grid = "align-corners"  # release
     lambda_energy: float = 0.0  # release: off in the published command

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from baselines.contract import Precision, Task
 from baselines.zeroshot.crops import NoisyCrops
-from baselines.zeroshot.quirks import chosen_quirks
+from baselines.zeroshot.quirks import CHANNEL_SUM, NOISE_IN_PLACE, chosen_quirks
 from baselines.zeroshot.regularisers import BicubicLoss, bicubic_targets, sobel_magnitude
 from baselines.zeroshot.training import chunk_span
 from ikebench.ike.network import Coupling
@@ -27,9 +27,9 @@ class ReleaseTraining(IKETraining):
         """
         super().__init__(release, task, scale, precision)
         quirks = chosen_quirks("ike-release", release.quirks, release.known_quirks)
-        self.channel_sum = "channel-sum" in quirks
+        self.channel_sum = CHANNEL_SUM in quirks
         noise = self.value_range.span * release.noise
-        self.crops = NoisyCrops(self.lr, self.pairs, noise, self.seed, in_place="noise-in-place" in quirks)
+        self.crops = NoisyCrops(self.lr, self.pairs, noise, self.seed, in_place=NOISE_IN_PLACE in quirks)
         self.bicubic_loss = BicubicLoss(release.bicubic_threshold).to(self.lr)
         self.networks.append(self.bicubic_loss)  # so that checkpoints hold it
 

@@ -18,7 +18,8 @@ class Pending:
         todo: jobs to run.
         done: number of jobs that ended well before.
         failed: jobs that failed before, with their errors.
-        replaced: methods whose results under other settings, or on other LR images, `todo` will replace, with counts.
+        replaced: methods whose results under other settings or of other versions, or on other LR images, `todo` will
+            replace, with counts.
         given_up: methods whose results of a longer training `todo` will replace, with counts.
         kept: methods whose results of a longer training are not replaced, with counts; their jobs are not to be run.
     """
@@ -56,8 +57,12 @@ def pending(
 
 
 def is_longer(row: RunRow, job: Job) -> bool:
-    """Say whether a result of a job's case is that of a longer training, on the same LR image."""
-    if row.status != "ok" or row.lr_sha256 != job.data.lr_sha256:
+    """Say whether a result of a job's case is that of a longer training, on the same LR image.
+
+    That of an older version of the method is not what the training gives now, however long: beside results of the
+    job's version no table shows it.
+    """
+    if row.status != "ok" or row.lr_sha256 != job.data.lr_sha256 or (row.version or 0) < job.choice.method.version:
         return False
     return (row.iterations or 0) > (job.case.iterations or 0)
 

@@ -18,7 +18,7 @@ from ikebench.images import write_png
 from ikebench.kernel_files import write_kernel, write_matlab
 from ikebench.run.jobs import Job
 from ikebench.store.row_files import write_row
-from ikebench.store.rows import RunRow
+from ikebench.store.rows import VARIANT_OF, RunRow
 from ikebench.store.workspace import checkpoint_path, estimated_kernel_path, log_path, row_path
 
 TORCH_LACKS_MEMORY = "DefaultCPUAllocator: can't allocate memory"
@@ -97,7 +97,7 @@ def _keep_log(root: Path, job: Job, log: str) -> None:
 
 def note_of(job: Job, restored: Restored, said: Sequence[str]) -> str | None:
     """Tell what a reader of the table must know beside the settings: the weights, and what the method says."""
-    variant = f"variant of {job.choice.name}" if job.choice.label != job.choice.name else ""
+    variant = f"{VARIANT_OF}{job.choice.name}" if job.choice.label != job.choice.name else ""
     weights = f"weights {job.weights.path.name}" if job.weights else ""
     return printable("; ".join(filter(None, [variant, weights, restored.note, *dict.fromkeys(said)]))) or None
 

@@ -13,7 +13,8 @@ from reports.protocols import PROTOCOLS
 Array = NDArray[Any]
 
 METRICS_VERSION = 1
-"""Raised when any number that `score_pair` or `registration.register` gives changes."""
+"""Raised when any number changes that `score_pair`, `registration.register`, `stretch.stretch`, `kernels.kernel_psnr`
+or `consistency.lr_psnr` gives: what another version has measured is measured anew."""
 
 WINDOW = 11  # Wang et al. 2004, section III-C: 11x11 Gaussian, sigma 1.5, K1 0.01, K2 0.03
 SIGMA = 1.5

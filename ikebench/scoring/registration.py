@@ -89,11 +89,6 @@ def estimate_shift(
     return shift
 
 
-def undo_shift(image: NDArray[np.uint8], shift: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Resample (H, W, C) uint8 by cubic spline so that content shifted by `shift` (y, x) comes back to its place."""
-    return np.concatenate([undone for _, undone in _undone_strips(image, shift)]) if shift.any() else image
-
-
 def _registered_psnr(sr: NDArray[np.uint8], hr: NDArray[np.uint8], shift: Plane, border: int) -> float:
     squared_error = Mean()
     for rows, undone in _undone_strips(sr, shift):
@@ -103,6 +98,7 @@ def _registered_psnr(sr: NDArray[np.uint8], hr: NDArray[np.uint8], shift: Plane,
 
 
 def _undone_strips(image: NDArray[np.uint8], shift: Plane) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
+    """Resample (H, W, C) by cubic spline so that content shifted by `shift` (y, x) comes back; gives rows, and them."""
     height, width = image.shape[:2]
     for rows in strips(height, width, SPLINE_STRIP_PIXELS, least=2 * SPLINE_HALO):
         planes = [_undone_plane(image[..., channel], shift, rows) for channel in range(image.shape[2])]

@@ -61,12 +61,12 @@ class Known:
     Attributes:
         measures: (SR hash, HR hash, scale) -> measures.
         kernels: (hash of the estimated kernel, hash of the true one) -> kernel_psnr.
-        consistencies: (SR hash, LR hash) -> psnr_lr.
+        consistencies: what `_consistency` gives -> psnr_lr.
     """
 
     measures: Mapping[tuple[str | None, str | None, int], dict[str, float]] = field(default_factory=dict)
     kernels: Mapping[tuple[str | None, str | None], float | None] = field(default_factory=dict)
-    consistencies: Mapping[tuple[str | None, str | None], float] = field(default_factory=dict)
+    consistencies: Mapping[tuple[str | int | None, ...], float] = field(default_factory=dict)
 
 
 def score(
@@ -129,6 +129,7 @@ def described(run: RunRow, image: DataRow) -> ScoreRow:
     row = ScoreRow(**{name: getattr(run, name) for name in SHARED})
     row.hr_sha256, row.true_kernel_sha256 = image.hr_sha256, image.kernel_sha256
     row.degradation, row.settings = _changed_parameters(image), _changed_settings(run)
+    row.kind_version = image.version
     return row
 
 
@@ -143,7 +144,7 @@ def score_run(workspace: Workspace, run: RunRow, image: DataRow, hashes: Hashes,
         pair = (run.sr_sha256, image.hr_sha256, run.scale)
         row.measures = known.measures[pair] if pair in known.measures else _measure(workspace, run, image)
         row.kernel_psnr = _kernel_psnr(workspace, run, image, hashes, known)
-        row.psnr_lr = _lr_psnr(workspace, run, image, hashes, known)
+        row.psnr_lr = _lr_psnr(workspace, row, run.sr_path, image, hashes, known)
         return row
     except Exception as error:  # an unreadable disk, say: one result is not scored, the others are
         return replace(row, status="failed", error=one_line(error))
@@ -190,14 +191,22 @@ def _measure(workspace: Workspace, run: RunRow, image: DataRow) -> dict[str, flo
     return score_pair(sr, hr, run.scale) | registered | stretch(sr, hr, shift, limit=limit)
 
 
-def _lr_psnr(workspace: Workspace, run: RunRow, image: DataRow, hashes: Hashes, known: Known) -> float | None:
+def _lr_psnr(
+    workspace: Workspace, row: ScoreRow, sr_path: str | None, image: DataRow, hashes: Hashes, known: Known
+) -> float | None:
     """Compare SR, degraded again, with LR; null where that cannot be repeated, or LR is not as it was written."""
-    pair = (run.sr_sha256, image.lr_sha256)
-    if pair in known.consistencies:
-        return known.consistencies[pair]
-    if run.sr_path is None or not is_repeatable(image) or not hashes.is_intact(image.lr_path, image.lr_sha256):
+    if sr_path is None or not is_repeatable(image):
         return None
-    return lr_psnr(read_image(workspace.root / run.sr_path), read_image(workspace.root / image.lr_path), image)
+    if _consistency(row) in known.consistencies:
+        return known.consistencies[_consistency(row)]
+    if not hashes.is_intact(image.lr_path, image.lr_sha256):
+        return None
+    return lr_psnr(read_image(workspace.root / sr_path), read_image(workspace.root / image.lr_path), image)
+
+
+def _consistency(row: ScoreRow) -> tuple[str | int | None, ...]:
+    """Give what decides psnr_lr: SR, LR and the degradation, of which a seed draws nothing but the kernel."""
+    return row.sr_sha256, row.lr_sha256, row.kind, row.kind_version, row.degradation, row.true_kernel_sha256
 
 
 def _kernel_psnr(workspace: Workspace, run: RunRow, image: DataRow, hashes: Hashes, known: Known) -> float | None:
@@ -222,5 +231,5 @@ def _known_scores(workspace: Workspace) -> Known:
         (row.sr_sha256, row.hr_sha256, row.scale): row.measures for row in rows if set(row.measures) >= set(MEASURES)
     }
     kernels = {(row.kernel_sha256, row.true_kernel_sha256): row.kernel_psnr for row in rows}
-    consistencies = {(row.sr_sha256, row.lr_sha256): row.psnr_lr for row in rows if row.psnr_lr is not None}
+    consistencies = {_consistency(row): row.psnr_lr for row in rows if row.psnr_lr is not None}
     return Known(measures, {pair: psnr for pair, psnr in kernels.items() if psnr is not None}, consistencies)

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ikebench.catalog import installed_version
 from ikebench.errors import UserError, unknown
 from ikebench.store.bundles import opened
-from ikebench.store.rows import Case, DataRow, ScoreRow
+from ikebench.store.rows import VARIANT_OF, Case, DataRow, ScoreRow
 from ikebench.store.tables import read_frame, read_rows
 from ikebench.store.workspace import Workspace
 
@@ -81,10 +82,16 @@ def gather(sources: Sequence[Path], wanted: Filter = Filter()) -> tuple["pd.Data
     return scores.drop(columns="source").reset_index(drop=True), lines
 
 
+def scores_of(workspace: Workspace, lines: list[str]) -> "pd.DataFrame":
+    """Read the scores of a workspace as its tables show them: without those that `newest_versions` leaves out."""
+    return newest_versions(read_frame(workspace.scores_table, ScoreRow), lines)
+
+
 def newest_versions(scores: "pd.DataFrame", lines: list[str]) -> "pd.DataFrame":
     """Leave out the scores of a method's older versions than its newest here, with a line for each method.
 
-    Scores without a version are of before it was written down: older than any.
+    Scores without a version are of before it was written down: older than any. To the others comes a column
+    `installed`: the version of their method that is installed, null where none is, for a report to hold theirs against.
     """
     version = scores["version"].fillna(0).astype(int)
     newest = version.groupby(scores["method"]).transform("max")
@@ -94,7 +101,12 @@ def newest_versions(scores: "pd.DataFrame", lines: list[str]) -> "pd.DataFrame":
             f"{method}: {len(older)} scores are of an older version of the method ({old}; others of "
             f"{newest[older.index[0]]}): left out; `ikebench run` makes them anew"
         )
-    return scores[version == newest]
+    return scores[version == newest].assign(installed=_installed)
+
+
+def _installed(scores: "pd.DataFrame") -> "pd.Series[Any]":
+    names = scores["note"].str.extract(f"^{VARIANT_OF}([^;]+)", expand=False).fillna(scores["method"])
+    return names.map({name: installed_version(name) for name in names.unique()}).astype("Int64")
 
 
 def images_of_now(data: Iterable[DataRow]) -> Mapping[tuple[str, str, str, int], tuple[str, str | None]]:

@@ -25,8 +25,12 @@ MEASURES = (
 )
 """Columns of `scores.parquet` that compare SR with HR."""
 
-LATER = ("version", "stretch_y", "stretch_x", "psnr_lr")
+LATER = ("version", "stretch_y", "stretch_x", "psnr_lr", "weights_sha256", "kind_version")
 """Columns that tables had not from the start: null where an older one lacks them."""
+
+
+VARIANT_OF = "variant of "
+"""What the note of a result begins with whose name is not its method's own; the method's follows, up to a `;`."""
 
 
 @dataclass(kw_only=True)
@@ -115,6 +119,7 @@ class ScoreRow(RunCase):
     note: Text | None = None
     paper_iterations: Int64 | None = None
     degradation: Text | None = None  # parameters that differ from the preset's
+    kind_version: Int32 | None = None  # of the degradation
     settings: Text | None = None  # of the method, that differ from its defaults; iterations apart
     sr_sha256: Text | None = None
     hr_sha256: Text | None = None
@@ -124,6 +129,7 @@ class ScoreRow(RunCase):
     upper_bound: Truth | None = None
     kernel_sha256: Text | None = None  # of the estimated kernel
     true_kernel_sha256: Text | None = None
+    weights_sha256: Text | None = None  # of the trained network's file, whose name alone is in the note
 
 
 @cache

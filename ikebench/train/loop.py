@@ -60,15 +60,11 @@ def train(folder: Path, options: TrainOptions, device: torch.device, described: 
         if state is None and not options.restart and record.finished():
             say(f"{record.path('.pt')} has been trained with these settings already")
             return True
-        pairs = _read("--hr", images, options.scale, recipe.patch, say)
-        held_out = _read("--validate", validation_images, options.scale, SMALLEST_VALIDATION, say)
-        sampler = PairSampler(pairs, recipe.patch, options.scale, device)
-        del pairs  # the sampler has its own copy
-        training = SupervisedTraining(recipe, sampler, options.seed, options.precision)
+        training, validation = _prepared(options, recipe, images, validation_images, device, say)
         if state is not None:
             _resume(training, state, record)
             say(f"going on after iteration {training.iteration}")
-        _fit(training, record, Validation(held_out, options.scale, recipe.halo, device), options.checkpoint_every)
+        _fit(training, record, validation, options.checkpoint_every)
         record.finish(training.weights(), {"protocol": PROTOCOL} | described)
     say(f"{record.name}: {recipe.iterations} iterations; {last_result(record)} -> {record.path('.pt')}")
     return not (images.refused or validation_images.refused)
@@ -96,6 +92,22 @@ def _settings(
     settings |= asdict(recipe) | {"precision": options.precision}
     settings |= {"images": images.sha256, "validation_images": validation.sha256}
     return json.loads(json.dumps(settings))
+
+
+def _prepared(
+    options: TrainOptions,
+    recipe: EDSRBaselineRecipe,
+    images: ImageSet,
+    validation_images: ImageSet,
+    device: torch.device,
+    say: Say,
+) -> tuple[SupervisedTraining, Validation]:
+    """Read the images; gives the training, new, and what measures it."""
+    pairs = _read("--hr", images, options.scale, recipe.patch, say)
+    held_out = _read("--validate", validation_images, options.scale, SMALLEST_VALIDATION, say)
+    sampler = PairSampler(pairs, recipe.patch, options.scale, device)  # has its own copy
+    training = SupervisedTraining(recipe, sampler, options.seed, options.precision)
+    return training, Validation(held_out, options.scale, recipe.halo, device)
 
 
 def _read(option: str, images: ImageSet, scale: int, smallest: int, say: Say) -> list[Pair]:
