@@ -64,7 +64,7 @@ def bootstrap_intervals(samples: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _tail(length: int) -> float:
-    """Give the share of resamples beyond either end: the expanded percentile interval (Hesterberg 2015, section 5.1).
+    """Give the share of resamples beyond either end: the expanded percentile interval (Hesterberg 2015).
 
     A resample spreads by sqrt((n - 1) / n) too little, and an interval by its spread takes t, not z, for few values.
     """

@@ -17,7 +17,7 @@ from reports.statistics import MIN_PAIRS_FOR_INTERVAL
 
 ABOUT_INTERVALS = (
     "Intervals are 95 % bootstrap intervals of the mean difference of PSNR over images (seeds of an image averaged), "
-    f"from {MIN_PAIRS_FOR_INTERVAL} images on, and not corrected for the number of comparisons."
+    f"from {MIN_PAIRS_FOR_INTERVAL} images on (wider the fewer), and not corrected for the number of comparisons."
 )
 DOUBTS = {0: "not told apart from", None: "too few images to tell it from", -1: "over all common images below"}
 """Words before the methods that the best is not above, by the sign of the interval."""
