@@ -157,8 +157,7 @@ class IKETraining:
             found += self._judge_llr(encoded.detach(), crop, inputs)
         if decoding:
             z = encoded[:, 1:]
-            stages = self._decoding_stages(stages)
-            found += self._decoding_phase(crop, z, stages, inputs)
+            found += self._decoding_phase(crop, z, self._decoding_stages(stages), inputs)
             found += self._judge_sr(crop, z.detach(), inputs)
         return torch.stack(found).detach() if found else inputs["rate"].new_zeros(0)
 
@@ -305,9 +304,8 @@ class IKETraining:
         whole = self._companions(self.lr, resizers)
         stages = self.flow.composed()
         z = encode(whole.residual, stages)[:, 1:]
-        stages = self._decoding_stages(stages)
         z_up = self._bicubic(whole.down, self.scale)
-        sr = self._super_resolve(whole, z, stages, z_up, in_tiles=True)
+        sr = self._super_resolve(whole, z, self._decoding_stages(stages), z_up, in_tiles=True)
         height, width = (side * self.scale for side in self.size)
         return self.value_range.back(sr.transpose(0, 1)[..., :height, :width])
 
