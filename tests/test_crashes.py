@@ -95,7 +95,7 @@ def test_ctrl_c_while_workers_start_is_one_line(ikebench, tmp_path, median_data)
 
 
 def test_make_data_stopped_or_killed_goes_on_where_it_was(ikebench, tmp_path, photos):
-    for index in range(8):
+    for index in range(16):  # more than a look that a busy machine delays lets pass
         Image.fromarray(skimage.data.chelsea()[index:300, :400]).save(photos / f"more{index}.png")
     command = ("make-data", "--hr", str(photos), "--kind", "bilateral,median", "--scale", "2,4", "--workers", "1")
     set_folder = tmp_path / "bench/data/photos"
@@ -111,13 +111,13 @@ def test_make_data_stopped_or_killed_goes_on_where_it_was(ikebench, tmp_path, ph
         if how != signal.SIGKILL:
             assert process.returncode == 128 + how and err.splitlines()[-1] == f"stopped by {how.name}: {KEPT}"
     kept = made()
-    assert 9 <= len(kept) < 40 and list(set_folder.rglob("*.json"))
+    assert 9 <= len(kept) < 72 and list(set_folder.rglob("*.json"))
     done = ikebench(*command)
     again = int(done.err.split(" LR images made")[0].split()[-1])
-    assert done.code == 0 and again - (40 - len(kept)) in (0, 1)  # one had its file and not yet its row
+    assert done.code == 0 and again - (72 - len(kept)) in (0, 1)  # one had its file and not yet its row
     assert made().items() >= kept.items()
-    assert len(read_table(Path("bench/data.parquet"))) == 40 and not list(set_folder.rglob("*.json"))
-    assert "0 LR images made, 40 already there" in ikebench(*command).err
+    assert len(read_table(Path("bench/data.parquet"))) == 72 and not list(set_folder.rglob("*.json"))
+    assert "0 LR images made, 72 already there" in ikebench(*command).err
 
 
 def test_workers_that_still_import_end_with_their_parent(tmp_path):

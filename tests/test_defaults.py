@@ -76,6 +76,7 @@ IKE_NUMBERS = {
     "pd2_noise": 0.0,
     "value_range": "signed",
     "bicubic_a": -0.5,
+    "invertible": True,
 }
 NUMBERS = {
     "zssr": ZSSR_NUMBERS,

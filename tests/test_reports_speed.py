@@ -13,7 +13,7 @@ import pytest
 
 import reports
 
-HEAVY = ("torch", "scipy", "matplotlib", "jinja2")
+HEAVY = ("torch", "scipy.stats", "matplotlib", "jinja2")
 
 
 def python(code, *arguments):

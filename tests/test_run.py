@@ -208,7 +208,7 @@ def test_dry_run_prints_jobs_hours_and_disk(ikebench, median_data):
     assert not Path("bench/runs.parquet").exists()
     assert "bicubic x2: 2 jobs, about a second each" in outcome.out
     told = ikebench("run", "--methods", "ike", "--iterations", 1)
-    assert "ike x2: 2 jobs, about" in told.err.splitlines()[0] and "in all with 1 workers" in told.err
+    assert "ike x2: 2 jobs, about" in told.err.splitlines()[0] and "in all with 1 worker\n" in told.err
     outcome = ikebench("run", "--methods", "ike", "--iterations", 3000, "--dry-run", "--workers", 7)
     assert re.search(r"^ike x2: 2 jobs, about [0-9.]+ \w+ each$", outcome.out, re.M)
     assert "in all with 7 workers" in outcome.out
