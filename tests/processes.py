@@ -7,11 +7,12 @@ import time
 
 
 def start(folder, *arguments, limit=None, **environment):
-    """Start ikebench in its own process group, as a terminal does; Ctrl-C reaches it wherever the tests run.
+    """Start ikebench in its own process group, as a terminal does; signals reach it even where tests run under nohup.
 
     `limit` is the size of the largest file that it can write: a stand-in for a full disk.
     """
     heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    heed += "; signal.signal(signal.SIGHUP, signal.SIG_DFL)"
     if limit is not None:
         heed += f"; import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))"
     paths = [environment.get("PYTHONPATH"), os.environ.get("PYTHONPATH")]
