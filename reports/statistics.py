@@ -43,8 +43,8 @@ def bootstrap_intervals(samples: Sequence[np.ndarray]) -> np.ndarray:
     """Bootstrap the 95 % interval of each sample's mean: (len(samples), 2), NaN below five values.
 
     Percentiles further out the fewer values there are (`_tail`): the plain ones hold the mean of 5 normal values in
-    84 % of cases and of 10 in 90 %, these in 92 and 95 %; of values as skewed as log-normal ones in 71 and 79 %, and
-    in 80 and 85 %.
+    84 % of cases and of 10 in 90 %, these in 92 and 94 %; of values as skewed as log-normal ones in 72 and 81 %, and
+    in 82 and 86 % (`benchmarks/coverage.py`).
 
     The resamples are those of `scipy.stats.bootstrap(method="percentile")` with a generator of seed 0, which all
     samples of one length share: how often each value is drawn times the values is all their means in one product.

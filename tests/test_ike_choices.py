@@ -218,6 +218,7 @@ def test_the_cubic_of_the_companions_is_torchs_where_it_is_to():
         ({"value_range": "bytes"}, "value_range must be signed, unit, not 'bytes'"),
         ({"bicubic_a": 0.5}, "bicubic_a must be from -1 to 0, not 0.5"),
         ({"bicubic_a": -0.75, "grid": "align-corners"}, "bicubic_a is not of the grid align-corners"),
+        ({"invertible": False, "z_gradient": True}, "invertible"),
     ],
 )
 def test_what_cannot_be_chosen_is_refused(choices, words):

@@ -22,6 +22,8 @@ from reports.kernels import kernel_figure
         (2, (0.5, 0.0), (0.9, 0.9), "aligned corners: stretched by 1 px over the image, and 0.5 px down"),
         (2, (0.5, -0.5), (0.0, 0.0), "the same everywhere: 0.5 px down and 0.5 px left"),
         (2, (0.0, 0.0), (1.0, 0.0), "unclear: the shift changes over the image"),
+        (2, (0.0, 0.0), (-0.3, 0.1), "aligned"),
+        (4, (0.0, 0.0), (-0.8, 0.1), "unclear: the shift changes over the image"),
         (2, (0.0, 0.0), (float("nan"), 0.0), "not measured"),
     ],
 )  # fmt: skip
